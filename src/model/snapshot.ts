@@ -1,0 +1,25 @@
+import type { ResourceBody, ResourceKind } from './resource-kind.ts'
+import type { RevisionMark } from './revision.ts'
+
+export const SNAPSHOT_FORMAT = 1
+
+/** What a snapshot says of itself. */
+export interface SnapshotMeta extends RevisionMark {
+  /** Version of the snapshot format; a reader refuses one larger than SNAPSHOT_FORMAT. */
+  format: number
+  group: string
+  /** ISO 8601, UTC. */
+  generatedAt: string
+}
+
+/**
+ * A complete configuration of one gateway group: backup file, S3 object, `config dump`, IPC.
+ * Collections are under their APISIX names; a missing collection is an empty one.
+ */
+export type Snapshot = { _meta: SnapshotMeta } & Partial<Record<ResourceKind, ResourceBody[]>>
+
+/** Id of an object in its collection: consumers are keyed by `username`, all others by `id`. */
+export function resourceId(kind: ResourceKind, body: ResourceBody): string {
+  const id = kind === 'consumers' ? body['username'] : body.id
+  return String(id)
+}

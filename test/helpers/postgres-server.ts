@@ -1,0 +1,81 @@
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts'
+
+/** A PostgreSQL of its own, for tests that stop, freeze or kill it. The URL survives restarts. */
+export interface TestPostgres {
+  readonly url: string
+  readonly port: number
+  /** Process id of the postmaster; changes with each start. */
+  readonly pid: number
+  /** Starts it again after `stop` or `kill`. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** SIGKILL to the postmaster: a crash. Resolves when it has ended. */
+  kill(): Promise<void>
+  /** SIGSTOP to the server and all its backends: connections are accepted, nothing answers. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
+  /** Stops it and removes its folder. */
+  remove(): Promise<void>
+}
+
+/** Starts a server in a folder of its own under the system's temporary folder. */
+export async function startServer(settings: Record<string, string> = {}): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  // As root, PostgreSQL runs as another user, which has to get in.
+  await chmod(folder, 0o711)
+  const launch = (port?: number) =>
+    startEmbeddedPostgres({
+      dataDir: join(folder, 'postgres'),
+      log: pino({ level: 'silent' }),
+      durable: false,
+      settings: { max_connections: '200', ...settings },
+      ...(port !== undefined && { port }),
+    })
+  const first = await launch()
+  const { url, port } = first
+  let server: EmbeddedPostgres = first
+
+  const signalAll = async (signal: NodeJS.Signals) => {
+    process.kill(server.pid, signal)
+    for (const child of await childrenOf(server.pid)) process.kill(child, signal)
+  }
+  return {
+    url,
+    port,
+    get pid() {
+      return server.pid
+    },
+    async start() {
+      server = await launch(port)
+    },
+    stop: () => server.stop(),
+    async kill() {
+      const ended = new Promise<void>((resolve) => server.onExit(() => resolve()))
+      process.kill(server.pid, 'SIGKILL')
+      await ended
+      await server.stop()
+    },
+    freeze: () => signalAll('SIGSTOP'),
+    thaw: () => signalAll('SIGCONT'),
+    async remove() {
+      await server.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Direct children, from /proc: `ps` is not everywhere. */
+async function childrenOf(pid: number): Promise<number[]> {
+  const children: number[] = []
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const stat = await readFile(`/proc/${name}/stat`, 'utf8').catch(() => '')
+    const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    if (parent === pid) children.push(Number(name))
+  }
+  return children
+}

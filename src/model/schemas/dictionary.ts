@@ -1,0 +1,13 @@
+import Type, { type Static, type TSchema } from 'typebox'
+
+/**
+ * An object with keys of any kind. Not `Type.Record`: its `patternProperties` with `.*` lets keys
+ * that contain a line break pass unchecked.
+ */
+export function Dictionary<T extends TSchema>(value: T, options: Record<string, unknown> = {}) {
+  return Type.Unsafe<Record<string, Static<T>>>({
+    type: 'object',
+    additionalProperties: value,
+    ...options,
+  })
+}

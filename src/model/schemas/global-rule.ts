@@ -1,0 +1,14 @@
+import Type, { type Static } from 'typebox'
+import { Id, Plugins, Timestamp } from './fragments.ts'
+
+/** Plugins that run for every request, before those of its route. */
+export const GlobalRule = Type.Object(
+  {
+    id: Id,
+    create_time: Type.Optional(Timestamp),
+    update_time: Type.Optional(Timestamp),
+    plugins: Plugins,
+  },
+  { additionalProperties: false },
+)
+export type GlobalRule = Static<typeof GlobalRule>

@@ -1,0 +1,9 @@
+import Type, { type Static } from 'typebox'
+import { Id, METADATA, Plugins } from './fragments.ts'
+
+/** Plugins that several routes share. */
+export const PluginConfig = Type.Object(
+  { ...METADATA, id: Id, name: Type.Optional(Type.String()), plugins: Plugins },
+  { additionalProperties: false },
+)
+export type PluginConfig = Static<typeof PluginConfig>

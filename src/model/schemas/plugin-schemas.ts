@@ -1,0 +1,30 @@
+import Type, { type Static, type TSchema } from 'typebox'
+import { Dictionary } from './dictionary.ts'
+
+/** JSON Schemas of one plugin, by where its configuration stands. */
+export interface PluginSchemas {
+  schema: TSchema
+  /** Under a consumer; without one, `schema`. */
+  consumerSchema?: TSchema
+  /** Of the plugin's metadata object; without one, any object. */
+  metadataSchema?: TSchema
+}
+
+/** Finds a plugin's schemas by its name; undefined = there is no such plugin. */
+export type PluginLookup = (name: string) => PluginSchemas | undefined
+
+/** `_meta`, which the configuration of every plugin may hold. */
+export const PluginMeta = Type.Object(
+  {
+    disable: Type.Optional(Type.Boolean()),
+    error_response: Type.Optional(
+      Type.Union([Type.String(), Dictionary(Type.Unknown())], {
+        expected: 'a string or an object',
+      }),
+    ),
+    priority: Type.Optional(Type.Integer()),
+    filter: Type.Optional(Type.Array(Type.Unknown())),
+  },
+  { additionalProperties: false },
+)
+export type PluginMeta = Static<typeof PluginMeta>

@@ -1,0 +1,51 @@
+import type { TSchema } from 'typebox'
+import type { ResourceKind } from '../resource-kind.ts'
+import { Consumer } from './consumer.ts'
+import { ConsumerGroup } from './consumer-group.ts'
+import { GlobalRule } from './global-rule.ts'
+import { PluginConfig } from './plugin-config.ts'
+import { PluginMetadata } from './plugin-metadata.ts'
+import { checkRoute, Route } from './route.ts'
+import { checkService, Service } from './service.ts'
+import { checkSsl, Ssl } from './ssl.ts'
+import { checkUpstream, Upstream } from './upstream.ts'
+
+/** What an object of each kind looks like once validated, defaults filled in. */
+export interface ResourceTypes {
+  routes: Route
+  services: Service
+  upstreams: Upstream
+  consumers: Consumer
+  consumer_groups: ConsumerGroup
+  plugin_configs: PluginConfig
+  global_rules: GlobalRule
+  plugin_metadata: PluginMetadata
+  ssls: Ssl
+}
+
+export type ResourceOf<K extends ResourceKind> = ResourceTypes[K]
+
+/** Everything the model knows about the shape of one kind. */
+export interface ResourceShape<K extends ResourceKind> {
+  schema: TSchema
+  /** Rules between fields; runs on a filled object that has passed the schema. */
+  checkRules?: (resource: ResourceOf<K>) => string | undefined
+}
+
+export const RESOURCE_SHAPES: { [K in ResourceKind]: ResourceShape<K> } = {
+  routes: { schema: Route, checkRules: checkRoute },
+  services: { schema: Service, checkRules: checkService },
+  upstreams: {
+    schema: Upstream,
+    checkRules(upstream) {
+      const problem = checkUpstream(upstream)
+      return problem && `invalid configuration: ${problem}`
+    },
+  },
+  consumers: { schema: Consumer },
+  consumer_groups: { schema: ConsumerGroup },
+  plugin_configs: { schema: PluginConfig },
+  global_rules: { schema: GlobalRule },
+  plugin_metadata: { schema: PluginMetadata },
+  ssls: { schema: Ssl, checkRules: checkSsl },
+}

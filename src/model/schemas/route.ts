@@ -1,0 +1,81 @@
+import Type, { type Static } from 'typebox'
+import {
+  ClientAddress,
+  Host,
+  HttpMethod,
+  Id,
+  METADATA,
+  Plugins,
+  Status,
+  Timeout,
+} from './fragments.ts'
+import { checkUpstream, Upstream } from './upstream.ts'
+import { checkVars } from './vars.ts'
+
+const Uri = Type.String({ minLength: 1, maxLength: 4096 })
+
+const unique = { minItems: 1, uniqueItems: true }
+
+/** Matches requests and says where they go. */
+export const Route = Type.Object(
+  {
+    ...METADATA,
+    uri: Type.Optional(Uri),
+    uris: Type.Optional(Type.Array(Uri, unique)),
+    /** Among routes that match the same request, the highest wins. */
+    priority: Type.Integer({ default: 0 }),
+    methods: Type.Optional(Type.Array(HttpMethod, { uniqueItems: true })),
+    host: Type.Optional(Host),
+    hosts: Type.Optional(Type.Array(Host, unique)),
+    remote_addr: Type.Optional(ClientAddress),
+    remote_addrs: Type.Optional(Type.Array(ClientAddress, unique)),
+    timeout: Type.Optional(Timeout),
+    vars: Type.Optional(Type.Array(Type.Unknown())),
+    plugins: Type.Optional(Plugins),
+    plugin_config_id: Type.Optional(Id),
+    upstream: Type.Optional(Upstream),
+    service_id: Type.Optional(Id),
+    upstream_id: Type.Optional(Id),
+    enable_websocket: Type.Optional(Type.Boolean()),
+    status: Status,
+  },
+  { additionalProperties: false },
+)
+export type Route = Static<typeof Route>
+
+/** Rules between fields that the schema cannot word; returns what is wrong. */
+export function checkRoute(route: Route): string | undefined {
+  return checkAlternatives(route) ?? checkDestination(route) ?? checkConditions(route)
+}
+
+function checkAlternatives(route: Route): string | undefined {
+  for (const [one, many] of ALTERNATIVES) {
+    if (route[one] !== undefined && route[many] !== undefined) {
+      return `only one of ${one} or ${many} is allowed`
+    }
+  }
+  if (route.uri === undefined && route.uris === undefined) {
+    return 'invalid configuration: property "uri" is required (or "uris")'
+  }
+  return undefined
+}
+
+const ALTERNATIVES = [
+  ['uri', 'uris'],
+  ['host', 'hosts'],
+  ['remote_addr', 'remote_addrs'],
+] as const
+
+function checkDestination(route: Route): string | undefined {
+  const { plugins, upstream, upstream_id, service_id } = route
+  if ((plugins ?? upstream ?? upstream_id ?? service_id) === undefined) {
+    return 'invalid configuration: one of the properties "upstream", "upstream_id", "service_id" and "plugins" is required'
+  }
+  const problem = upstream && checkUpstream(upstream)
+  return problem && `invalid configuration: property "upstream" validation failed: ${problem}`
+}
+
+function checkConditions({ vars }: Route): string | undefined {
+  const problem = vars && checkVars(vars)
+  return problem && `failed to validate the 'vars' expression: ${problem}`
+}

@@ -1,0 +1,120 @@
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+import { LOG_LEVELS } from '../support/logger.ts'
+import { decodeCidrs } from './cidr.ts'
+import { decodeDatabaseUrl } from './database-url.ts'
+import {
+  decodeListenAddress,
+  decodeListenAddresses,
+  LISTEN_ADDRESS_FORMS,
+} from './listen-address.ts'
+import { choice, integer, setting, toInteger } from './setting.ts'
+
+const MAX_TIMEOUT_MS = 3_600_000
+const MAX_WORKERS = 256
+const MIB = 1024 * 1024
+
+function timeoutMs(fallback: number) {
+  // Not 0: in most servers it means "never", which is how connections pile up.
+  return integer({ default: fallback, min: 1, max: MAX_TIMEOUT_MS, unit: 'milliseconds' })
+}
+
+function listenAddress(fallback: string) {
+  return setting({ allowed: LISTEN_ADDRESS_FORMS, default: fallback, decode: decodeListenAddress })
+}
+
+/** Every setting of every role, as conf/holdfast.env.example documents them. A role picks its own. */
+export const CATALOGUE = {
+  HOLDFAST_DATA_DIR: setting({
+    allowed: 'a folder',
+    default: './.holdfast',
+    decode: (text) => resolve(text),
+  }),
+  HOLDFAST_DATABASE_URL: setting({
+    allowed: 'postgres://USER:PASSWORD@HOST:PORT[,HOST:PORT…]/DATABASE[?PARAMETERS]',
+    secret: true,
+    decode: decodeDatabaseUrl,
+  }),
+  HOLDFAST_ADMIN_KEY: setting({
+    allowed: '1 to 256 printable ASCII characters without spaces',
+    secret: true,
+    decode: decodeAdminKey,
+  }),
+  HOLDFAST_GATEWAY_GROUP: setting({
+    allowed: '1 to 64 letters, digits, dots, hyphens and underscores',
+    default: 'default',
+    decode: decodeGatewayGroup,
+  }),
+  // The other sources come with their own settings; see docs/configuration.md.
+  HOLDFAST_CONFIG_PROVIDER: choice(['postgres'], 'postgres'),
+  HOLDFAST_POLL_INTERVAL_MS: integer({
+    default: 2_000,
+    min: 100,
+    max: 60_000,
+    unit: 'milliseconds',
+  }),
+  HOLDFAST_LOG_LEVEL: choice(LOG_LEVELS, 'info'),
+
+  HOLDFAST_HTTP_LISTEN: setting({
+    allowed: `comma-separated ${LISTEN_ADDRESS_FORMS}`,
+    default: '0.0.0.0:9080',
+    decode: decodeListenAddresses,
+  }),
+  HOLDFAST_ADMIN_LISTEN: listenAddress('127.0.0.1:9180'),
+  HOLDFAST_STATUS_LISTEN: listenAddress('127.0.0.1:7085'),
+  HOLDFAST_METRICS_LISTEN: listenAddress('127.0.0.1:9091'),
+
+  HOLDFAST_WORKERS: setting({
+    allowed: `auto (one per core), or an integer from 1 to ${MAX_WORKERS}`,
+    default: 'auto',
+    decode: decodeWorkers,
+  }),
+  HOLDFAST_DRAIN_TIMEOUT_MS: timeoutMs(30_000),
+
+  HOLDFAST_HTTP_MAX_HEADER_BYTES: integer({ default: 32_768, min: 1_024, max: MIB, unit: 'bytes' }),
+  HOLDFAST_HTTP_MAX_HEADERS: integer({ default: 100, min: 10, max: 10_000 }),
+  HOLDFAST_HTTP_MAX_URL_BYTES: integer({ default: 8_192, min: 64, max: MIB, unit: 'bytes' }),
+  HOLDFAST_HTTP_MAX_BODY_BYTES: integer({
+    default: 0,
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+  }),
+  HOLDFAST_HTTP_HEADER_TIMEOUT_MS: timeoutMs(10_000),
+  HOLDFAST_HTTP_BODY_TIMEOUT_MS: timeoutMs(30_000),
+  HOLDFAST_HTTP_KEEPALIVE_TIMEOUT_MS: timeoutMs(60_000),
+  HOLDFAST_HTTP_SEND_TIMEOUT_MS: timeoutMs(30_000),
+  HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION: integer({ default: 10_000, min: 1, max: 1e9 }),
+  HOLDFAST_HTTP_UNDERSCORES_IN_HEADERS: choice(['reject', 'drop', 'allow'], 'reject'),
+  HOLDFAST_TRUSTED_PROXIES: setting({
+    allowed: 'comma-separated IP addresses and networks (10.0.0.0/8,fd00::/8)',
+    default: '',
+    decode: (text) => (text === '' ? [] : decodeCidrs(text)),
+  }),
+
+  HOLDFAST_UPSTREAM_CONNECT_TIMEOUT_MS: timeoutMs(5_000),
+  HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS: timeoutMs(60_000),
+  HOLDFAST_UPSTREAM_READ_TIMEOUT_MS: timeoutMs(60_000),
+}
+
+export type SettingName = keyof typeof CATALOGUE
+
+/** Names the file where the others are; it can only stand in the process environment. */
+export const ENV_FILE_VARIABLE = 'HOLDFAST_ENV_FILE'
+
+function decodeAdminKey(text: string): string {
+  // It travels in a header field, where other characters are lost or mean something else.
+  if (!/^[!-~]*$/.test(text)) throw new Error('has a space or a character that is not ASCII')
+  if (text.length > 256) throw new Error('too long')
+  return text
+}
+
+function decodeGatewayGroup(text: string): string {
+  if (!/^[\w.-]{1,64}$/.test(text)) throw new Error('not a name of a gateway group')
+  return text
+}
+
+function decodeWorkers(text: string): number {
+  if (text === 'auto') return Math.min(availableParallelism(), MAX_WORKERS)
+  return toInteger(text, 1, MAX_WORKERS)
+}

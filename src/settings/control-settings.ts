@@ -1,0 +1,34 @@
+import Type, { type Static } from 'typebox'
+import { CATALOGUE } from './catalogue.ts'
+import { loadSettings, type SettingsSource } from './load-settings.ts'
+
+/** What `holdfast control` reads. */
+export const CONTROL_SCHEMA = Type.Pick(Type.Object(CATALOGUE), [
+  'HOLDFAST_DATABASE_URL',
+  'HOLDFAST_ADMIN_KEY',
+  'HOLDFAST_ADMIN_LISTEN',
+  'HOLDFAST_POLL_INTERVAL_MS',
+  'HOLDFAST_DRAIN_TIMEOUT_MS',
+  'HOLDFAST_LOG_LEVEL',
+])
+
+export type ControlSettings = ReturnType<typeof toControlSettings>
+
+/** Settings of the control plane, decoded; throws SettingsError. */
+export function loadControlSettings(source: SettingsSource = {}): ControlSettings {
+  const { values, envFile } = loadSettings(CONTROL_SCHEMA, source)
+  return toControlSettings(values, envFile)
+}
+
+function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: string | undefined) {
+  return {
+    /** The file that the settings were read from, if any. */
+    envFile,
+    databaseUrl: values.HOLDFAST_DATABASE_URL,
+    adminKey: values.HOLDFAST_ADMIN_KEY,
+    adminListen: values.HOLDFAST_ADMIN_LISTEN,
+    pollIntervalMs: values.HOLDFAST_POLL_INTERVAL_MS,
+    drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,
+    logLevel: values.HOLDFAST_LOG_LEVEL,
+  }
+}

@@ -1,0 +1,117 @@
+import { pino } from 'pino'
+
+export type Logger = pino.Logger
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+/** Values under these keys never reach the log, at the top of a line or up to two levels down. */
+const SECRET_KEYS = [
+  'password',
+  'secret',
+  'token',
+  'adminKey',
+  'admin_key',
+  'apiKey',
+  'accessKey',
+  'secretKey',
+  'privateKey',
+  'private_key',
+  'databaseUrl',
+  'connectionString',
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'set-cookie',
+  'x-api-key',
+  'HOLDFAST_ADMIN_KEY',
+  'HOLDFAST_DATABASE_URL',
+]
+
+/** What may wait for a reader that does not read; a log line beyond it is dropped and counted. */
+const MAX_BUFFERED_BYTES = 1024 * 1024
+
+/** How long a process that ends waits for the reader of its log. */
+const FLUSH_DEADLINE_MS = 500
+
+interface LoggerOptions {
+  /** One of LOG_LEVELS. */
+  level: string
+  /** Which process speaks: gateway, worker, control, quickstart. */
+  role: string
+  /** Further fields of every line, such as the worker's number. */
+  base?: Record<string, unknown>
+  /** Where the lines go; stdout unless told (tests). */
+  stream?: LogStream
+}
+
+interface FlushableStream extends pino.DestinationStream {
+  flush(done: () => void): void
+}
+
+type LogStream = NodeJS.WritableStream & { readonly writableLength: number }
+
+let droppedLines = 0
+
+/** Lines dropped since the process started because nobody read them. */
+export function droppedLogLines(): number {
+  return droppedLines
+}
+
+/**
+ * A pino logger writing one JSON object a line. It never blocks on a slow reader and survives a
+ * closed pipe or a full disk: the lines are lost, the process goes on. Before process.exit, wait for
+ * `log.flush(done)`: it calls back when the lines are out, or after half a second.
+ */
+export function createLogger({
+  level,
+  role,
+  base,
+  stream = process.stdout,
+}: LoggerOptions): Logger {
+  // EPIPE, ENOSPC: a log that cannot be written must not end the process.
+  if (!stream.listeners('error').includes(ignoreError)) stream.on('error', ignoreError)
+  return pino(
+    {
+      level,
+      base: { role, pid: process.pid, ...base },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_KEYS.flatMap(redactPaths), censor: '[redacted]' },
+    },
+    boundedStream(stream),
+  )
+}
+
+/**
+ * Not pino's own destination: sonic-boom writes to a pipe from the thread pool, where a reader
+ * that stops reading holds one of four threads, and process.exit joins them all. A pipe that is
+ * process.stdout is non-blocking, its write happens at once while there is room.
+ */
+function boundedStream(stream: LogStream): FlushableStream {
+  return {
+    write(line) {
+      if (stream.writableLength > MAX_BUFFERED_BYTES) droppedLines++
+      else stream.write(line)
+    },
+    // log.flush(done) ends here: process.exit throws away what a pipe has not taken yet.
+    flush(done: () => void) {
+      if (stream.writableLength === 0) return done()
+      const timer = setTimeout(settle, FLUSH_DEADLINE_MS)
+      stream.write('', settle)
+      let settled = false
+      function settle(): void {
+        if (settled) return
+        settled = true
+        clearTimeout(timer)
+        done()
+      }
+    },
+  }
+}
+
+function ignoreError(): void {}
+
+/** pino's redaction takes paths, not keys; brackets because header names have hyphens. */
+function redactPaths(key: string): string[] {
+  return [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]
+}

@@ -44,10 +44,6 @@ interface LoggerOptions {
   stream?: LogStream
 }
 
-interface FlushableStream extends pino.DestinationStream {
-  flush(done: () => void): void
-}
-
 type LogStream = NodeJS.WritableStream & { readonly writableLength: number }
 
 let droppedLines = 0
@@ -59,8 +55,7 @@ export function droppedLogLines(): number {
 
 /**
  * A pino logger writing one JSON object a line. It never blocks on a slow reader and survives a
- * closed pipe or a full disk: the lines are lost, the process goes on. Before process.exit, wait for
- * `log.flush(done)`: it calls back when the lines are out, or after half a second.
+ * closed pipe or a full disk: the lines are lost, the process goes on.
  */
 export function createLogger({
   level,
@@ -83,28 +78,30 @@ export function createLogger({
 }
 
 /**
+ * Resolves when stdout has taken all lines, or after half a second: wait for it before
+ * process.exit, which throws away what a pipe has not taken yet.
+ */
+export function flushLogs(): Promise<void> {
+  if (process.stdout.writableLength === 0) return Promise.resolve()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, FLUSH_DEADLINE_MS)
+  process.stdout.write('', () => {
+    clearTimeout(timer)
+    resolve()
+  })
+  return promise
+}
+
+/**
  * Not pino's own destination: sonic-boom writes to a pipe from the thread pool, where a reader
  * that stops reading holds one of four threads, and process.exit joins them all. A pipe that is
  * process.stdout is non-blocking, its write happens at once while there is room.
  */
-function boundedStream(stream: LogStream): FlushableStream {
+function boundedStream(stream: LogStream): pino.DestinationStream {
   return {
     write(line) {
       if (stream.writableLength > MAX_BUFFERED_BYTES) droppedLines++
       else stream.write(line)
-    },
-    // log.flush(done) ends here: process.exit throws away what a pipe has not taken yet.
-    flush(done: () => void) {
-      if (stream.writableLength === 0) return done()
-      const timer = setTimeout(settle, FLUSH_DEADLINE_MS)
-      stream.write('', settle)
-      let settled = false
-      function settle(): void {
-        if (settled) return
-        settled = true
-        clearTimeout(timer)
-        done()
-      }
     },
   }
 }

@@ -26,7 +26,7 @@ function linesOf(write: (log: ReturnType<typeof createLogger>) => void): Record<
 
 /** Runs code that has `createLogger` in its own process. */
 function run(code: string, stdout: 'pipe' | number) {
-  const script = `import { createLogger } from '${LOGGER_URL}'
+  const script = `import { createLogger, flushLogs } from '${LOGGER_URL}'
     const log = createLogger({ level: 'info', role: 'gateway' })
     ${code}`
   const args = ['--input-type=module-typescript', '-e', script]
@@ -89,7 +89,7 @@ suite('logger', () => {
   }, async () => {
     const child = run(
       `for (let i = 0; i < 3000; i++) log.info({ filler: 'x'.repeat(1000) }, 'line')
-       log.flush(() => process.exit(7))`,
+       void flushLogs().then(() => process.exit(7))`,
       'pipe',
     )
     const [code] = await once(child, 'exit')
@@ -99,7 +99,7 @@ suite('logger', () => {
   test('a closed pipe is survived', { timeout: 20_000 }, async () => {
     const child = run(
       `let n = 0
-       setInterval(() => { log.info('line'); if (++n === 20) log.flush(() => process.exit(7)) }, 5)`,
+       setInterval(() => { log.info('line'); if (++n === 20) void flushLogs().then(() => process.exit(7)) }, 5)`,
       'pipe',
     )
     child.stdout?.destroy()
@@ -110,7 +110,7 @@ suite('logger', () => {
   test('a full disk is survived', { timeout: 20_000 }, async (t) => {
     const full = openSync('/dev/full', 'w')
     t.after(() => closeSync(full))
-    const child = run(`log.info('line'); log.flush(() => process.exit(7))`, full)
+    const child = run(`log.info('line'); void flushLogs().then(() => process.exit(7))`, full)
     const [code] = await once(child, 'exit')
     assert.equal(code, 7)
   })
@@ -119,7 +119,7 @@ suite('logger', () => {
     const child = run(
       `for (let i = 0; i < 500; i++) log.info({ filler: 'x'.repeat(1000) }, 'line')
        log.fatal('the end')
-       log.flush(() => process.exit(7))`,
+       void flushLogs().then(() => process.exit(7))`,
       'pipe',
     )
     let text = ''

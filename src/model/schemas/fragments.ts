@@ -32,17 +32,6 @@ export const Labels = Dictionary(
   }),
 )
 
-/** Seconds. All three or none. */
-export const Timeout = Type.Object(
-  {
-    connect: Type.Number({ exclusiveMinimum: 0 }),
-    send: Type.Number({ exclusiveMinimum: 0 }),
-    read: Type.Number({ exclusiveMinimum: 0 }),
-  },
-  { additionalProperties: false },
-)
-export type Timeout = Static<typeof Timeout>
-
 export const Host = Type.String({
   pattern: '^\\*$|^\\*?[0-9a-zA-Z._\\[\\]:-]+$',
   expected: 'a host name or IP address, "*" or "*.domain"',

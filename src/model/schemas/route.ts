@@ -1,14 +1,6 @@
 import Type, { type Static } from 'typebox'
-import {
-  ClientAddress,
-  Host,
-  HttpMethod,
-  Id,
-  METADATA,
-  Plugins,
-  Status,
-  Timeout,
-} from './fragments.ts'
+import { ClientAddress, Host, HttpMethod, Id, METADATA, Plugins, Status } from './fragments.ts'
+import { Timeout } from './timeout.ts'
 import { checkUpstream, Upstream } from './upstream.ts'
 import { checkVars } from './vars.ts'
 

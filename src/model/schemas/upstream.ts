@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { checkCertificate } from './certificate.ts'
-import { CertificatePem, Host, Id, METADATA, PrivateKeyPem, Timeout } from './fragments.ts'
+import { CertificatePem, Host, Id, METADATA, PrivateKeyPem } from './fragments.ts'
 import { HealthCheck } from './health-check.ts'
+import { Timeout } from './timeout.ts'
 import { checkNodes, Nodes } from './upstream-nodes.ts'
 
 const closed = { additionalProperties: false }

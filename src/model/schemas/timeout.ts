@@ -1,0 +1,12 @@
+import Type, { type Static } from 'typebox'
+
+/** Seconds. All three or none. */
+export const Timeout = Type.Object(
+  {
+    connect: Type.Number({ exclusiveMinimum: 0 }),
+    send: Type.Number({ exclusiveMinimum: 0 }),
+    read: Type.Number({ exclusiveMinimum: 0 }),
+  },
+  { additionalProperties: false },
+)
+export type Timeout = Static<typeof Timeout>

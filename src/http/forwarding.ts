@@ -1,0 +1,177 @@
+import type { RawHeaders } from '../model/http-message.ts'
+import type { Exchange } from './exchange.ts'
+import { isNamed } from './field-name.ts'
+
+// What becomes of a field of a request on its way to a node.
+const PASS = 0
+/** Hop-by-hop, or written anew by us. */
+const DROP = 1
+const FORWARDED_FOR = 2
+/** Set by us; a trusted peer's word is kept. */
+const FORWARDED_PROTO = 3
+const FORWARDED_HOST = 4
+const FORWARDED_PORT = 5
+const REAL_IP = 6
+
+interface NamedFate {
+  readonly name: string
+  readonly fate: number
+}
+
+/** By length of the name: for most fields one look is all the work. */
+type FateTable = readonly (readonly NamedFate[] | undefined)[]
+
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+].map((name) => ({ name, fate: DROP }))
+
+const RESPONSE_FATES = tableOf(HOP_BY_HOP)
+const REQUEST_FATES = tableOf([
+  ...HOP_BY_HOP,
+  { name: 'expect', fate: DROP },
+  { name: 'host', fate: DROP },
+  { name: 'http2-settings', fate: DROP },
+  { name: 'proxy-authorization', fate: DROP },
+  { name: 'te', fate: DROP },
+  { name: 'x-forwarded-for', fate: FORWARDED_FOR },
+  { name: 'x-forwarded-proto', fate: FORWARDED_PROTO },
+  { name: 'x-forwarded-host', fate: FORWARDED_HOST },
+  { name: 'x-forwarded-port', fate: FORWARDED_PORT },
+  { name: 'x-real-ip', fate: REAL_IP },
+])
+
+/**
+ * Fields that a Connection header may not name: removing them would change what the message means
+ * (or, for ours, hide the client). Such options are ignored.
+ */
+const END_TO_END = new Set([
+  'authorization',
+  'cache-control',
+  'content-encoding',
+  'content-length',
+  'content-range',
+  'content-type',
+  'cookie',
+  'date',
+  'etag',
+  'forwarded',
+  'host',
+  'location',
+  'origin',
+  'range',
+  'set-cookie',
+  'vary',
+  'via',
+  'www-authenticate',
+  'x-real-ip',
+])
+
+/**
+ * Builds the fields a node gets for a request: without what belongs to the client's connection,
+ * with `Host: host` first and the forwarding fields last. A `trusted` peer is a proxy of ours: its
+ * X-Forwarded-Proto, -Host, -Port and X-Real-IP are kept. X-Forwarded-For is always appended to.
+ * Call it before plugins add fields: a client's Connection header must not name theirs.
+ */
+export function forwardedRequestHeaders(
+  exchange: Exchange,
+  host: string,
+  trusted: boolean,
+): RawHeaders {
+  const { headers, connection } = exchange
+  const named = connectionOptions(headers)
+  const result: RawHeaders = host === '' ? [] : ['Host', host]
+  let forwardedFor = ''
+  let kept = 0
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
+    const fate = fateOf(REQUEST_FATES, name)
+    if (fate === FORWARDED_FOR) {
+      if (value !== '') forwardedFor += `${value}, `
+      continue
+    }
+    if (!passes(fate, trusted) || isOption(named, name)) continue
+    kept |= 1 << fate
+    result.push(name, value)
+  }
+  result.push('X-Forwarded-For', forwardedFor + connection.remoteAddress)
+  addForwarding(result, exchange, kept)
+  return result
+}
+
+/** Says where the request came from, but for what is `kept` (a bit per fate). */
+function addForwarding(result: RawHeaders, exchange: Exchange, kept: number): void {
+  const { connection } = exchange
+  if ((kept & (1 << FORWARDED_PROTO)) === 0) {
+    result.push('X-Forwarded-Proto', connection.encrypted ? 'https' : 'http')
+  }
+  if ((kept & (1 << FORWARDED_HOST)) === 0 && exchange.authority !== '') {
+    result.push('X-Forwarded-Host', exchange.authority)
+  }
+  if ((kept & (1 << FORWARDED_PORT)) === 0) {
+    result.push('X-Forwarded-Port', String(connection.localPort))
+  }
+  if ((kept & (1 << REAL_IP)) === 0) result.push('X-Real-IP', connection.remoteAddress)
+}
+
+/** The fields of a node's response without those that belong to the node's connection. */
+export function forwardedResponseHeaders(headers: RawHeaders): RawHeaders {
+  const named = connectionOptions(headers)
+  const result: RawHeaders = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (fateOf(RESPONSE_FATES, name) === DROP || isOption(named, name)) continue
+    result.push(name, headers[i + 1] as string)
+  }
+  return result
+}
+
+/** Lower-case names that Connection fields list and that may go; undefined in the common case of none. */
+function connectionOptions(headers: RawHeaders): string[] | undefined {
+  let options: string[] | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    if (name.length !== 10 || !isNamed(name, 'connection')) continue
+    const value = (headers[i + 1] as string).toLowerCase()
+    if (value === 'keep-alive' || value === 'close') continue
+    for (const part of value.split(',')) {
+      const option = part.trim()
+      if (option === '' || END_TO_END.has(option) || option.startsWith('x-forwarded-')) continue
+      options ??= []
+      options.push(option)
+    }
+  }
+  return options
+}
+
+function isOption(options: string[] | undefined, name: string): boolean {
+  return options?.includes(name.toLowerCase()) === true
+}
+
+function passes(fate: number, trusted: boolean): boolean {
+  return fate === PASS || (trusted && fate >= FORWARDED_PROTO)
+}
+
+function fateOf(table: FateTable, name: string): number {
+  const candidates = table[name.length]
+  if (candidates === undefined) return PASS
+  for (const candidate of candidates) {
+    if (isNamed(name, candidate.name)) return candidate.fate
+  }
+  return PASS
+}
+
+function tableOf(fates: readonly NamedFate[]): FateTable {
+  const table: NamedFate[][] = []
+  for (const fate of fates) {
+    const sameLength = table[fate.name.length] ?? []
+    table[fate.name.length] = [...sameLength, fate]
+  }
+  return table
+}

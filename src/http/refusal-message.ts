@@ -1,0 +1,12 @@
+import { STATUS_CODES } from 'node:http'
+import type { Refusal } from './refusal.ts'
+
+/** A whole response that closes the connection. `dateLine` is a complete header line. */
+export function refusalMessage(refusal: Refusal, isHead: boolean, dateLine: string): string {
+  const body = `${JSON.stringify({ error_msg: refusal.reason })}\n`
+  return (
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
+    `${dateLine}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n` +
+    `Connection: close\r\n\r\n${isHead ? '' : body}`
+  )
+}

@@ -1,0 +1,51 @@
+/** Why a request is not served: what the client is told. Never holds bytes that the client sent. */
+export interface Refusal {
+  readonly status: number
+  readonly reason: string
+}
+
+/** Everything the engine refuses by itself. */
+export const REFUSALS = {
+  bareCr: { status: 400, reason: 'a carriage return must be followed by a line feed' },
+  bareLf: { status: 400, reason: 'lines must end in CR LF, not in a bare line feed' },
+  method: { status: 400, reason: 'the method is not a token' },
+  longMethod: { status: 501, reason: 'the method is not implemented' },
+  target: { status: 400, reason: 'the request target holds a character that is not allowed' },
+  targetForm: { status: 400, reason: 'the request target is in no form that is served here' },
+  longTarget: { status: 414, reason: 'the request target is too long' },
+  versionLine: { status: 400, reason: 'the request line does not end in an HTTP version' },
+  version: { status: 505, reason: 'only HTTP/1.1 and HTTP/1.0 are served on this connection' },
+  connect: { status: 501, reason: 'the method CONNECT is not served' },
+  folding: { status: 400, reason: 'folded header lines are not allowed' },
+  emptyName: { status: 400, reason: 'a header has an empty name' },
+  name: { status: 400, reason: 'a header name holds a character that is not allowed' },
+  spaceInName: { status: 400, reason: 'white space in or after a header name is not allowed' },
+  underscore: { status: 400, reason: 'a header name holds an underscore' },
+  value: { status: 400, reason: 'a header value holds a control character' },
+  manyHeaders: { status: 431, reason: 'too many headers' },
+  longHead: { status: 431, reason: 'the headers are too large' },
+  noHost: { status: 400, reason: 'the Host header is missing' },
+  manyHosts: { status: 400, reason: 'more than one Host header' },
+  host: { status: 400, reason: 'the Host header is not a valid authority' },
+  hostMismatch: { status: 400, reason: 'the Host header differs from the request target' },
+  manyAuthorizations: { status: 400, reason: 'more than one Authorization header' },
+  contentLength: { status: 400, reason: 'Content-Length is not a number of bytes' },
+  manyContentLengths: { status: 400, reason: 'more than one Content-Length header' },
+  transferEncoding: { status: 400, reason: 'the only Transfer-Encoding served is chunked' },
+  manyTransferEncodings: { status: 400, reason: 'more than one Transfer-Encoding header' },
+  bothFramings: { status: 400, reason: 'both Content-Length and Transfer-Encoding are present' },
+  oldTransferEncoding: { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding' },
+  expectation: { status: 417, reason: 'the only expectation served is 100-continue' },
+  longBody: { status: 413, reason: 'the request body is too large' },
+  chunkSize: { status: 400, reason: 'a chunk size is not a hexadecimal number' },
+  chunkExtension: { status: 400, reason: 'a chunk extension is not well-formed' },
+  longChunkExtensions: { status: 400, reason: 'the chunk extensions are too large' },
+  chunkEnd: { status: 400, reason: 'a chunk does not end where its size says' },
+  longTrailers: { status: 431, reason: 'the trailers are too large' },
+  trailerName: { status: 400, reason: 'a trailer has a name that is not allowed in trailers' },
+  slowHead: { status: 408, reason: 'the request head took too long' },
+  slowBody: { status: 408, reason: 'the request body took too long' },
+  cutHead: { status: 400, reason: 'the request head ended too early' },
+  cutBody: { status: 400, reason: 'the request body ended too early' },
+  internal: { status: 500, reason: 'internal server error' },
+} as const satisfies Record<string, Refusal>

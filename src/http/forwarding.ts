@@ -121,7 +121,7 @@ function addForwarding(result: RawHeaders, exchange: Exchange, kept: number): vo
 }
 
 /** The fields of a node's response without those that belong to the node's connection. */
-export function forwardedResponseHeaders(headers: RawHeaders): RawHeaders {
+export function responseHeaders(headers: RawHeaders): RawHeaders {
   const named = connectionOptions(headers)
   const result: RawHeaders = []
   for (let i = 0; i < headers.length; i += 2) {

@@ -34,6 +34,8 @@ export interface Exchange {
 
   /** True once the response head was handed to the engine. */
   readonly responded: boolean
+  /** Status of the response; 0 until it has one. */
+  readonly status: number
   /** Bytes of response body accepted so far. */
   readonly bytesSent: number
   /** Writes the head. `bodyLength` in bytes; undefined = unknown (chunked, or close-delimited for HTTP/1.0). */

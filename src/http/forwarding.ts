@@ -74,18 +74,18 @@ const END_TO_END = new Set([
 
 /**
  * Builds the fields a node gets for a request: without what belongs to the client's connection,
- * with `Host: host` first and the forwarding fields last. A `trusted` peer is a proxy of ours: its
- * X-Forwarded-Proto, -Host, -Port and X-Real-IP are kept. X-Forwarded-For is always appended to.
- * Call it before plugins add fields: a client's Connection header must not name theirs.
+ * with the forwarding fields last, and `Host` first if one is given. A `trusted` peer is a proxy of
+ * ours: its X-Forwarded-Proto, -Host, -Port and X-Real-IP are kept. X-Forwarded-For is always
+ * appended to. Call it before plugins add fields: a client's Connection header must not name theirs.
  */
 export function forwardedRequestHeaders(
   exchange: Exchange,
-  host: string,
   trusted: boolean,
+  host?: string,
 ): RawHeaders {
   const { headers, connection } = exchange
   const named = connectionOptions(headers)
-  const result: RawHeaders = host === '' ? [] : ['Host', host]
+  const result: RawHeaders = host === undefined ? [] : ['Host', host]
   let forwardedFor = ''
   let kept = 0
   for (let i = 0; i < headers.length; i += 2) {

@@ -43,6 +43,7 @@ export class HttpExchange implements Exchange {
   readonly body: BodySource | undefined
   readonly startedAt: number
   responded = false
+  status = 0
   bytesSent = 0
   onDrain: (() => void) | undefined = undefined
   onClose: ((aborted: boolean) => void) | undefined = undefined
@@ -155,6 +156,7 @@ export class HttpExchange implements Exchange {
       return false
     }
     this.responded = true
+    this.status = status
     this.#framing = framing
     this.#remaining = framing === FRAMING_LENGTH ? (length ?? 0) : 0
     return true

@@ -15,17 +15,28 @@ export class ConfigState {
   #epoch: string
   #revision: number
 
-  /** Takes over all resources of the snapshot; its digest is computed anew, not believed. */
-  constructor(snapshot: Snapshot) {
-    this.group = snapshot._meta.group
-    this.#epoch = snapshot._meta.epoch
-    this.#revision = snapshot._meta.revision
+  /** An empty state that says it is at `revision`: fill it with `load` before use. */
+  constructor(group: string, at: { epoch: string; revision: number }) {
+    this.group = group
+    this.#epoch = at.epoch
+    this.#revision = at.revision
     this.#collections = Object.fromEntries(
       RESOURCE_KINDS.map((kind) => [kind, new Map<string, ResourceBody>()]),
     ) as Record<ResourceKind, Map<string, ResourceBody>>
+  }
+
+  /** Takes over all resources of the snapshot; its digest is computed anew, not believed. */
+  static from(snapshot: Snapshot): ConfigState {
+    const state = new ConfigState(snapshot._meta.group, snapshot._meta)
     for (const kind of RESOURCE_KINDS) {
-      for (const body of snapshot[kind] ?? []) this.#put(kind, resourceId(kind, body), body)
+      for (const body of snapshot[kind] ?? []) state.load(kind, body)
     }
+    return state
+  }
+
+  /** Adds one object of the revision that the state was created at; in slices for large ones. */
+  load(kind: ResourceKind, body: ResourceBody): void {
+    this.#put(kind, resourceId(kind, body), body)
   }
 
   get mark(): RevisionMark {

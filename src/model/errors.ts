@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'GW_UPSTREAM_PROTOCOL',
   'GW_PROTOCOL_IPC',
   'GW_EMBEDDED_DATABASE',
+  'GW_PROCESS_ENDED',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -23,3 +23,16 @@ export function resourceId(kind: ResourceKind, body: ResourceBody): string {
   const id = kind === 'consumers' ? body['username'] : body.id
   return String(id)
 }
+
+/** Kinds in the order in which they are loaded: what is referred to comes before what refers. */
+export const LOAD_ORDER: readonly ResourceKind[] = [
+  'plugin_metadata',
+  'ssls',
+  'upstreams',
+  'plugin_configs',
+  'services',
+  'consumer_groups',
+  'consumers',
+  'global_rules',
+  'routes',
+]

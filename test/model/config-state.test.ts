@@ -35,7 +35,7 @@ function deltaOn(before: ConfigState, changes: Change[]) {
 
 suite('ConfigState', () => {
   test('applies puts and deletes and returns to the digest of the empty set', () => {
-    const state = new ConfigState(emptySnapshot())
+    const state = ConfigState.from(emptySnapshot())
     state.apply(
       deltaOn(state, [{ op: 'put', kind: 'routes', id: '1', body: { id: '1', uri: '/a' } }]),
     )
@@ -47,14 +47,14 @@ suite('ConfigState', () => {
   })
 
   test('survives a round trip through a snapshot with the same mark', () => {
-    const state = new ConfigState(emptySnapshot())
+    const state = ConfigState.from(emptySnapshot())
     state.apply(
       deltaOn(state, [
         { op: 'put', kind: 'routes', id: '1', body: { id: '1', uri: '/a' } },
         { op: 'put', kind: 'consumers', id: 'jack', body: { username: 'jack' } },
       ]),
     )
-    const copy = new ConfigState(structuredClone(state.toSnapshot(new Date())))
+    const copy = ConfigState.from(structuredClone(state.toSnapshot(new Date())))
     assert.deepEqual(copy.mark, state.mark)
     assert.equal(copy.get('consumers', 'jack')?.['username'], 'jack')
   })
@@ -67,7 +67,7 @@ suite('ConfigState', () => {
   ]
   for (const { name, to } of refused) {
     test(`refuses ${name}`, () => {
-      const state = new ConfigState(emptySnapshot())
+      const state = ConfigState.from(emptySnapshot())
       assert.throws(() => state.apply({ to, changes: [] }), { code: 'GW_SNAPSHOT_INVALID' })
     })
   }

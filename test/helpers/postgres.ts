@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
 import pg from 'pg'
+import pino from 'pino'
+import { createDatabase } from '../../src/store/database.ts'
+import { migrate } from '../../src/store/migrations.ts'
 import { startServer, type TestPostgres } from './postgres-server.ts'
 
 /** Where `npm test` tells the test processes of the server that it started for all of them. */
@@ -50,9 +53,13 @@ export async function startTestPostgres(
   return server
 }
 
-/** Makes the database that test databases are copied from. */
+/** Makes the database that test databases are copied from, with the schema in place. */
 export async function createTemplate(serverUrl: string): Promise<void> {
   await execute(serverUrl, `CREATE DATABASE ${TEMPLATE}`)
+  const log = pino({ level: 'silent' })
+  const database = createDatabase({ url: urlOf(serverUrl, TEMPLATE), log })
+  await migrate(database, log)
+  await database.stop()
 }
 
 let shared: Promise<TestPostgres> | undefined
@@ -66,7 +73,7 @@ function ownServer(): Promise<TestPostgres> {
 }
 
 after(async () => {
-  if (shared) await (await shared).remove()
+  if (shared !== undefined) await (await shared).remove()
 })
 
 function urlOf(serverUrl: string, database: string): string {

@@ -1,0 +1,167 @@
+import { ContentDigest } from '../model/digest.ts'
+import { ConfigError } from '../model/errors.ts'
+import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import type { RevisionMark } from '../model/revision.ts'
+import { findUnsafeJson } from '../support/unsafe-json.ts'
+import {
+  RESOURCE_COLUMNS,
+  type ResourceRow,
+  type StoredResource,
+  toStored,
+} from './config-pages.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Channel of the hints; payload `{"group":…,"revision":…}`. */
+export const NOTIFY_CHANNEL = 'holdfast_config'
+
+/** Reads and writes of one group inside its write transaction; the group's lock is held. */
+export interface ConfigTransaction {
+  get(kind: ResourceKind, id: string): Promise<StoredResource | undefined>
+  /** In order of id, with what this transaction has changed. */
+  list(kind: ResourceKind): Promise<StoredResource[]>
+  /**
+   * Creates or replaces an object. The body must not be changed afterwards.
+   * @throws ConfigError GW_CONFIG_INVALID for what jsonb cannot hold.
+   */
+  put(kind: ResourceKind, id: string, body: ResourceBody): void
+  /** False when there is no such object. */
+  delete(kind: ResourceKind, id: string): Promise<boolean>
+}
+
+interface Entry {
+  kind: ResourceKind
+  id: string
+  /** As stored before; undefined = it did not exist; absent = not read yet. */
+  before?: StoredResource | undefined
+  /** As this transaction leaves it: `null` = deleted; absent = untouched. */
+  after?: ResourceBody | null
+}
+
+/** Collects the changes of one transaction and writes them as one revision. */
+export class PendingRevision implements ConfigTransaction {
+  readonly #tx: Transaction
+  readonly #group: string
+  readonly #head: RevisionMark
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(tx: Transaction, group: string, head: RevisionMark) {
+    this.#tx = tx
+    this.#group = group
+    this.#head = head
+  }
+
+  async get(kind: ResourceKind, id: string): Promise<StoredResource | undefined> {
+    const entry = this.#entry(kind, id)
+    if (!('before' in entry)) await this.#readBefore([entry])
+    return this.#current(entry)
+  }
+
+  async list(kind: ResourceKind): Promise<StoredResource[]> {
+    const rows = await this.#tx.query<ResourceRow>(
+      `SELECT ${RESOURCE_COLUMNS} FROM config_resource
+        WHERE group_id = $1 AND kind = $2 ORDER BY id`,
+      [this.#group, kind],
+    )
+    const found = new Map(rows.map((row) => [row.id, toStored(row)]))
+    for (const entry of this.#entries.values()) {
+      if (entry.kind !== kind || entry.after === undefined) continue
+      entry.before = found.get(entry.id)
+      const current = this.#current(entry)
+      if (current === undefined) found.delete(entry.id)
+      else found.set(entry.id, current)
+    }
+    return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, resource]) => resource)
+  }
+
+  put(kind: ResourceKind, id: string, body: ResourceBody): void {
+    const unsafe = findUnsafeJson(body)
+    if (unsafe !== undefined) {
+      const where = [kind, id, ...unsafe.path].join('.')
+      throw new ConfigError('GW_CONFIG_INVALID', `${where}: ${unsafe.problem}`)
+    }
+    this.#entry(kind, id).after = body
+  }
+
+  async delete(kind: ResourceKind, id: string): Promise<boolean> {
+    if ((await this.get(kind, id)) === undefined) return false
+    this.#entry(kind, id).after = null
+    return true
+  }
+
+  /** Writes everything as the next revision, with its hint; undefined when nothing was changed. */
+  async flush(actor: string, keepRevisions: number): Promise<RevisionMark | undefined> {
+    const touched = [...this.#entries.values()].filter((entry) => entry.after !== undefined)
+    await this.#readBefore(touched.filter((entry) => !('before' in entry)))
+    const changed = touched.filter((entry) => entry.after !== null || entry.before !== undefined)
+    if (changed.length === 0) return undefined
+
+    const mark = this.#next(changed)
+    const changes = changed.map(({ kind, id, after }, seq) => ({
+      ...{ seq, kind, id, op: after === null ? 'delete' : 'put' },
+      ...(after !== null && { body: after }),
+    }))
+    const hint = JSON.stringify({ group: this.#group, revision: mark.revision })
+    await this.#tx.query(WRITE_REVISION, [
+      ...[this.#group, mark.revision, mark.digest, actor, JSON.stringify(changes)],
+      ...[mark.revision - keepRevisions, NOTIFY_CHANNEL, hint],
+    ])
+    return mark
+  }
+
+  #next(changed: Entry[]): RevisionMark {
+    const digest = new ContentDigest(this.#head.digest)
+    for (const { kind, id, before, after } of changed) {
+      if (before !== undefined) digest.remove(kind, id, before.body)
+      if (after) digest.add(kind, id, after)
+    }
+    const revision = this.#head.revision + 1
+    return { epoch: this.#head.epoch, revision, digest: digest.toString() }
+  }
+
+  #entry(kind: ResourceKind, id: string): Entry {
+    const key = `${kind}/${id}`
+    const entry = this.#entries.get(key) ?? { kind, id }
+    this.#entries.set(key, entry)
+    return entry
+  }
+
+  #current({ before, after }: Entry): StoredResource | undefined {
+    if (after === undefined) return before
+    if (after === null) return undefined
+    const revision = this.#head.revision + 1
+    return { body: after, createdRevision: before?.createdRevision ?? revision, revision }
+  }
+
+  async #readBefore(entries: Entry[]): Promise<void> {
+    if (entries.length === 0) return
+    const rows = await this.#tx.query<ResourceRow>(
+      `SELECT ${RESOURCE_COLUMNS} FROM config_resource
+        WHERE group_id = $1
+          AND (kind, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
+      [this.#group, entries.map(({ kind }) => kind), entries.map(({ id }) => id)],
+    )
+    const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, toStored(row)]))
+    for (const entry of entries) entry.before = found.get(`${entry.kind}/${entry.id}`)
+  }
+}
+
+/** All that one revision changes, in one round trip; the hint leaves with the commit. */
+const WRITE_REVISION = `
+  WITH change AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($5::jsonb) AS c(seq int, kind text, id text, op text, body jsonb)
+  ), logged AS (
+    INSERT INTO config_log (group_id, revision, seq, kind, id, op, body, digest, actor)
+    SELECT $1, $2, seq, kind, id, op, body, $3, $4 FROM change
+  ), removed AS (
+    DELETE FROM config_resource r USING change c
+     WHERE c.op = 'delete' AND r.group_id = $1 AND r.kind = c.kind AND r.id = c.id
+  ), stored AS (
+    INSERT INTO config_resource (group_id, kind, id, body, created_revision, revision)
+    SELECT $1, kind, id, body, $2, $2 FROM change WHERE op = 'put'
+    ON CONFLICT (group_id, kind, id) DO UPDATE SET body = excluded.body, revision = excluded.revision
+  ), head AS (
+    UPDATE config_head SET revision = $2, digest = $3, updated_at = now() WHERE group_id = $1
+  ), trimmed AS (
+    DELETE FROM config_log WHERE group_id = $1 AND revision <= $6
+  )
+  SELECT pg_notify($7, $8)`

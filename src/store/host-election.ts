@@ -1,0 +1,149 @@
+import { CuttableClient } from './client.ts'
+import type { ConnectionTarget, HostAddress, SessionAttrs } from './connection-target.ts'
+import { describeFailure, isCredentialFailure, unavailable } from './failure.ts'
+
+/** How long a usable host waits for those before it in the list to answer. */
+const ORDER_GRACE_MS = 200
+
+/** What a server says it is. */
+export interface HostRole {
+  standby: boolean
+  readOnly: boolean
+}
+
+interface Probe {
+  address: HostAddress
+  role?: HostRole
+  error?: unknown
+}
+
+/** No host of the list can be used. */
+export interface ElectionFailure {
+  reason: string
+  /** Retrying soon is pointless: every host that answered refuses the credentials. */
+  credentials: boolean
+}
+
+export interface ElectionOptions {
+  connectTimeoutMs: number
+  applicationName: string
+}
+
+/** Asks a connected client what it is talking to. */
+export async function readRole(client: CuttableClient, deadlineAt: number): Promise<HostRole> {
+  const { rows } = await client.queryUntil(
+    deadlineAt,
+    `SELECT pg_is_in_recovery() AS standby,
+            current_setting('transaction_read_only') = 'on' AS "readOnly"`,
+  )
+  return rows[0] as HostRole
+}
+
+/** Whether a server of this role is what `target_session_attrs` asks for. */
+export function isAcceptable(role: HostRole, session: SessionAttrs): boolean {
+  switch (session) {
+    case 'read-write':
+      return !(role.standby || role.readOnly)
+    case 'read-only':
+      return role.standby || role.readOnly
+    case 'primary':
+      return !role.standby
+    case 'standby':
+      return role.standby
+    default:
+      return true
+  }
+}
+
+/**
+ * Finds the host to use: the first of the list with the wanted role. All are asked at once, so a
+ * dead one costs nothing; one that is slow is passed over after a grace.
+ * @throws StoreError GW_STORE_UNAVAILABLE, with what is wrong with each host.
+ */
+export async function electHost(
+  target: ConnectionTarget,
+  options: ElectionOptions,
+): Promise<HostAddress> {
+  const probes: Probe[] = target.hosts.map((address) => ({ address }))
+  const clients = target.hosts.map((address) => clientFor(target, address, options))
+  try {
+    return await new Promise((resolve, reject) => {
+      let graceOver = false
+      const decide = () => {
+        const chosen = choose(probes, target.session, graceOver)
+        if (chosen) resolve(chosen)
+        else if (probes.every(isSettled)) reject(failure(probes, target.session))
+      }
+      const timer = setTimeout(() => {
+        graceOver = true
+        decide()
+      }, ORDER_GRACE_MS)
+      const settled = probes.map(async (probe, index) => {
+        await fill(probe, clients[index], options.connectTimeoutMs)
+        decide()
+      })
+      void Promise.allSettled(settled).then(() => clearTimeout(timer))
+    })
+  } finally {
+    for (const client of clients) client.cut()
+  }
+}
+
+function clientFor(
+  target: ConnectionTarget,
+  address: HostAddress,
+  options: ElectionOptions,
+): CuttableClient {
+  return new CuttableClient({
+    application_name: options.applicationName,
+    ...target.configFor(address),
+  })
+}
+
+async function fill(probe: Probe, client: CuttableClient | undefined, timeoutMs: number) {
+  try {
+    if (client === undefined) return
+    const deadlineAt = performance.now() + timeoutMs
+    await client.connectUntil(deadlineAt)
+    probe.role = await readRole(client, deadlineAt)
+  } catch (error) {
+    probe.error = error
+  }
+}
+
+function isSettled(probe: Probe): boolean {
+  return probe.role !== undefined || probe.error !== undefined
+}
+
+function choose(
+  probes: Probe[],
+  session: SessionAttrs,
+  graceOver: boolean,
+): HostAddress | undefined {
+  const passes: SessionAttrs[] = session === 'prefer-standby' ? ['standby', 'any'] : [session]
+  for (const wanted of passes) {
+    for (const probe of probes) {
+      if (!(isSettled(probe) || graceOver)) return undefined
+      if (probe.role && isAcceptable(probe.role, wanted)) return probe.address
+    }
+  }
+  return undefined
+}
+
+function failure(probes: Probe[], session: SessionAttrs): Error {
+  const reasons = probes.map(({ address, role, error }) =>
+    role === undefined
+      ? describeFailure(error, address.label)
+      : `${address.label} is not ${session} (${describeRole(role)})`,
+  )
+  const answered = probes.filter((probe) => probe.error === undefined)
+  const refused = probes.filter((probe) => isCredentialFailure(probe.error))
+  const credentials = refused.length > 0 && answered.length === 0
+  const error = unavailable(reasons.join('; '), probes.find((probe) => probe.error)?.error)
+  return Object.assign(error, { credentials })
+}
+
+function describeRole({ standby, readOnly }: HostRole): string {
+  if (standby) return 'it is a standby'
+  return readOnly ? 'it is read-only' : 'it is a primary'
+}

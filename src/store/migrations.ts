@@ -1,0 +1,111 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { StoreError } from '../model/errors.ts'
+import type { Database } from './database.ts'
+import { codeOf } from './failure.ts'
+import type { Transaction } from './transaction.ts'
+
+/** Any number, the same in all versions: migrations of one database take turns by it. */
+const LOCK_KEY = 7_301_844_219
+const LOCK_NOT_AVAILABLE = '55P03'
+const LOCK_RETRY_MS = 250
+const MIGRATION_TIMEOUT_MS = 120_000
+
+/**
+ * One entry per schema version, never changed once released: add the next one instead.
+ * Collation "C" makes orders, and so snapshots, the same on every server.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE config_head (
+     group_id   text COLLATE "C" PRIMARY KEY,
+     epoch      uuid NOT NULL DEFAULT gen_random_uuid(),
+     revision   bigint NOT NULL DEFAULT 0,
+     digest     text NOT NULL,
+     updated_at timestamptz NOT NULL DEFAULT now()
+   );
+   CREATE TABLE config_resource (
+     group_id         text COLLATE "C" NOT NULL,
+     kind             text COLLATE "C" NOT NULL,
+     id               text COLLATE "C" NOT NULL,
+     body             jsonb NOT NULL,
+     created_revision bigint NOT NULL,
+     revision         bigint NOT NULL,
+     PRIMARY KEY (group_id, kind, id)
+   );
+   CREATE TABLE config_log (
+     group_id text COLLATE "C" NOT NULL,
+     revision bigint NOT NULL,
+     seq      integer NOT NULL,
+     kind     text COLLATE "C" NOT NULL,
+     id       text COLLATE "C" NOT NULL,
+     op       text NOT NULL CHECK (op IN ('put', 'delete')),
+     body     jsonb,
+     digest   text NOT NULL,
+     actor    text NOT NULL,
+     at       timestamptz NOT NULL DEFAULT now(),
+     PRIMARY KEY (group_id, revision, seq)
+   );`,
+]
+
+/** Version of the schema that this code writes. */
+export const SCHEMA_VERSION = MIGRATIONS.length
+
+/**
+ * Brings the database to SCHEMA_VERSION; all or nothing. Harmless to repeat and to run from several
+ * processes at once.
+ * @throws StoreError GW_STORE_NEWER_SCHEMA when a newer Holdfast has been here, and nothing is changed.
+ */
+export async function migrate(database: Database, log: Logger): Promise<void> {
+  const startedAt = performance.now()
+  for (;;) {
+    try {
+      const from = await database.transaction(migrateLocked, { timeoutMs: MIGRATION_TIMEOUT_MS })
+      if (from < SCHEMA_VERSION) log.info({ from, to: SCHEMA_VERSION }, 'schema migrated')
+      return
+    } catch (error) {
+      const busy = codeOf((error as Error).cause) === LOCK_NOT_AVAILABLE
+      if (!busy || performance.now() - startedAt > MIGRATION_TIMEOUT_MS) throw error
+      await delay(LOCK_RETRY_MS)
+    }
+  }
+}
+
+async function migrateLocked(tx: Transaction): Promise<number> {
+  // Without the lock first: a role that may not create anything can still start.
+  const found = await readVersion(tx)
+  if (found === SCHEMA_VERSION) return found
+  await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK_KEY])
+  const from = await readVersion(tx)
+  if (from === 0) {
+    await tx.query(
+      `CREATE TABLE IF NOT EXISTS holdfast_schema (
+         version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())`,
+    )
+  }
+  for (const [index, sql] of MIGRATIONS.entries()) {
+    if (index < from) continue
+    for (const statement of sql.split(/;\s*/)) {
+      if (statement !== '') await tx.query(statement)
+    }
+    await tx.query('INSERT INTO holdfast_schema (version) VALUES ($1)', [index + 1])
+  }
+  return from
+}
+
+/** 0 when nothing was ever migrated. */
+async function readVersion(tx: Transaction): Promise<number> {
+  const [table] = await tx.query<{ found: boolean }>(
+    "SELECT to_regclass('holdfast_schema') IS NOT NULL AS found",
+  )
+  if (!table?.found) return 0
+  const [row] = await tx.query<{ version: number }>(
+    'SELECT coalesce(max(version), 0) AS version FROM holdfast_schema',
+  )
+  const version = row?.version ?? 0
+  if (version <= SCHEMA_VERSION) return version
+  throw new StoreError(
+    'GW_STORE_NEWER_SCHEMA',
+    `the database has schema version ${version}, this Holdfast knows up to ${SCHEMA_VERSION}: ` +
+      'upgrade this process, or give it another database',
+  )
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { Exchange } from '../../src/http/exchange.ts'
+import { forwardedRequestHeaders, responseHeaders } from '../../src/http/forwarding.ts'
+
+const CONNECTION = {
+  remoteAddress: '10.0.0.9',
+  remotePort: 4711,
+  localAddress: '10.0.0.1',
+  localPort: 9080,
+  encrypted: false,
+}
+const OURS = {
+  for: ['X-Forwarded-For', '10.0.0.9'],
+  proto: ['X-Forwarded-Proto', 'http'],
+  host: ['X-Forwarded-Host', 'a.example'],
+  port: ['X-Forwarded-Port', '9080'],
+  realIp: ['X-Real-IP', '10.0.0.9'],
+}
+const ALL_OURS = Object.values(OURS).flat()
+
+function forward(headers: string[], { trusted = false, encrypted = false } = {}): string[] {
+  const connection = { ...CONNECTION, encrypted }
+  const exchange = { headers, connection, authority: 'a.example' } as unknown as Exchange
+  return forwardedRequestHeaders(exchange, trusted)
+}
+
+suite('request fields for a node', () => {
+  const dropped = [
+    'Connection',
+    'KEEP-ALIVE',
+    'Proxy-Connection',
+    'proxy-authenticate',
+    'Proxy-Authorization',
+    'TE',
+    'Trailer',
+    'Transfer-Encoding',
+    'Upgrade',
+    'Expect',
+    'HTTP2-Settings',
+    'Host',
+  ]
+  for (const name of dropped) {
+    test(`drops ${name}`, () => assert.deepEqual(forward([name, 'x']), ALL_OURS))
+  }
+
+  test('keeps all others, in order, repeated ones repeated', () => {
+    const headers = [
+      'Accept',
+      '*/*',
+      'cookie',
+      'a=b',
+      'Cookie',
+      'c=d',
+      'Forwarded',
+      'for=1',
+      'A',
+      '',
+    ]
+    assert.deepEqual(forward(headers), [...headers, ...ALL_OURS])
+  })
+
+  test('puts the Host first when it is given one', () => {
+    const exchange = { headers: ['Host', 'x'], connection: CONNECTION, authority: 'x' }
+    const result = forwardedRequestHeaders(exchange as unknown as Exchange, false, 'node:80')
+    assert.deepEqual(result.slice(0, 2), ['Host', 'node:80'])
+    assert.equal(result.filter((name) => name === 'Host').length, 1)
+  })
+
+  test('drops what Connection names', () => {
+    const headers = ['X-A', '1', 'connection', 'x-a , X-B', 'X-B', '2', 'x-c', '3']
+    assert.deepEqual(forward(headers), ['x-c', '3', ...ALL_OURS])
+  })
+
+  const protectedNames = ['Authorization', 'Content-Length', 'Cookie', 'Content-Type', 'Forwarded']
+  for (const name of protectedNames) {
+    test(`does not let Connection name ${name}`, () => {
+      const headers = ['Connection', `close, ${name}`, name, '1']
+      assert.deepEqual(forward(headers), [name, '1', ...ALL_OURS])
+    })
+  }
+
+  test('does not let Connection name the forwarding fields', () => {
+    const names = 'X-Forwarded-For, X-Forwarded-Proto, X-Real-IP'
+    const headers = [
+      'Connection',
+      names,
+      'X-Forwarded-For',
+      '1.1.1.1',
+      'X-Forwarded-Proto',
+      'https',
+    ]
+    assert.deepEqual(forward(headers, { trusted: true }), [
+      ...['X-Forwarded-Proto', 'https'],
+      ...['X-Forwarded-For', '1.1.1.1, 10.0.0.9'],
+      ...[...OURS.host, ...OURS.port, ...OURS.realIp],
+    ])
+  })
+
+  const claims = [
+    ...['x-forwarded-proto', 'https'],
+    ...['X-Forwarded-Host', 'evil'],
+    ...['X-Forwarded-Port', '1'],
+    ...['X-Real-IP', '1.1.1.1'],
+    ...['X-Forwarded-For', '1.1.1.1'],
+    ...['X-Forwarded-For', '2.2.2.2'],
+  ]
+
+  test('overwrites what an untrusted client says of itself', () => {
+    const [, ...rest] = Object.values(OURS)
+    assert.deepEqual(forward(claims), [
+      ...['X-Forwarded-For', '1.1.1.1, 2.2.2.2, 10.0.0.9'],
+      ...rest.flat(),
+    ])
+  })
+
+  test('keeps what a trusted proxy says', () => {
+    assert.deepEqual(forward(claims, { trusted: true }), [
+      ...claims.slice(0, 8),
+      ...['X-Forwarded-For', '1.1.1.1, 2.2.2.2, 10.0.0.9'],
+    ])
+  })
+
+  test('adds what a trusted proxy left out', () => {
+    assert.deepEqual(forward([], { trusted: true }), ALL_OURS)
+  })
+
+  test('tells https from http', () => {
+    assert.equal(forward([], { encrypted: true })[3], 'https')
+  })
+})
+
+suite('response fields of a node', () => {
+  test('loses what belongs to the connection, and what Connection names', () => {
+    const headers = [
+      ...['Connection', 'X-Hop, Content-Type'],
+      ...['Keep-Alive', 'timeout=5'],
+      ...['Transfer-Encoding', 'chunked'],
+      ...['Proxy-Authenticate', 'Basic'],
+      ...['Upgrade', 'h2c'],
+      ...['x-hop', '1'],
+      ...['Content-Type', 'text/plain'],
+      ...['Set-Cookie', 'a=b'],
+      ...['Set-Cookie', 'c=d'],
+      ...['Content-Length', '3'],
+    ]
+    assert.deepEqual(responseHeaders(headers), headers.slice(12))
+  })
+})

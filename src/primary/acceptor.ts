@@ -1,0 +1,110 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Logger } from 'pino'
+
+/** Connections that may wait for a worker while none serves; beyond it they are refused. */
+const MAX_WAITING = 1024
+/** How long one may wait: a worker is back well before a client gives up. */
+const MAX_WAIT_MS = 5_000
+const BACKLOG = 1024
+
+export interface ListenAddress {
+  host: string
+  port: number
+}
+
+/** Takes connections; the acceptor chooses in turn among those that serve. */
+export interface ConnectionTaker {
+  readonly serving: boolean
+  sendConnection(socket: Socket): void
+}
+
+/**
+ * Owns the listening sockets and hands each connection to a worker, in turn. The sockets belong to
+ * the primary, so that a worker may die or be replaced, even the only one, without a refused
+ * connection: new ones wait until a worker serves again.
+ */
+export class Acceptor {
+  readonly #servers: Server[] = []
+  readonly #log: Logger
+  readonly #takers: () => readonly ConnectionTaker[]
+  #turn = 0
+  #opened = false
+  #waiting: { socket: Socket; since: number }[] = []
+
+  constructor(takers: () => readonly ConnectionTaker[], log: Logger) {
+    this.#takers = takers
+    this.#log = log
+  }
+
+  /** True from the first call of `listen` on. */
+  get opened(): boolean {
+    return this.#opened
+  }
+
+  /** The bound addresses, with the ports that the system chose for port 0. */
+  get addresses(): ListenAddress[] {
+    return this.#servers.map((server) => {
+      const address = server.address()
+      if (address === null || typeof address === 'string') return { host: '', port: 0 }
+      return { host: address.address, port: address.port }
+    })
+  }
+
+  /** Opens all addresses, or none. @throws the system's error (EADDRINUSE, EACCES …). */
+  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+    this.#opened = true
+    try {
+      for (const address of addresses) this.#servers.push(await this.#open(address))
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  /** Hands on the connections that waited for a worker; call when one begins to serve. */
+  releaseWaiting(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { socket } of waiting) this.#dispatch(socket)
+  }
+
+  /** Stops accepting; connections already handed over are not touched. */
+  close(): void {
+    for (const server of this.#servers.splice(0)) server.close()
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy()
+  }
+
+  #open({ host, port }: ListenAddress): Promise<Server> {
+    // allowHalfOpen: a client may close its side after the request and still wants the answer.
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
+    server.on('connection', (socket: Socket) => this.#dispatch(socket))
+    server.on('drop', () => this.#log.warn('connection dropped'))
+    return new Promise((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, backlog: BACKLOG }, () => {
+        server.off('error', reject)
+        // EMFILE and the like while accepting: nothing to do but go on.
+        server.on('error', (err) => this.#log.error({ err }, 'accepting failed'))
+        resolve(server)
+      })
+    })
+  }
+
+  #dispatch(socket: Socket): void {
+    const takers = this.#takers().filter((taker) => taker.serving)
+    const taker = takers[this.#turn++ % takers.length]
+    if (taker === undefined) this.#wait(socket)
+    else taker.sendConnection(socket)
+  }
+
+  #wait(socket: Socket): void {
+    const now = performance.now()
+    this.#waiting = this.#waiting.filter((entry) => {
+      const stale = now - entry.since > MAX_WAIT_MS
+      if (stale) entry.socket.destroy()
+      return !stale
+    })
+    if (this.#waiting.length >= MAX_WAITING) socket.destroy()
+    else this.#waiting.push({ socket, since: now })
+  }
+}

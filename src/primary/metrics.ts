@@ -1,0 +1,155 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { ListenAddress } from './acceptor.ts'
+import type { Tier } from './config-service.ts'
+import { type HttpListener, listenHttp } from './http-listener.ts'
+import type { StatusParts } from './status.ts'
+
+const TIERS: readonly Tier[] = ['none', 'backup', 'postgres']
+
+/** Prometheus' text of the daemon's state; the values are read when it is asked for. */
+export function createMetrics(parts: StatusParts): { text(): Promise<string>; type: string } {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'holdfast_primary_' })
+
+  function gauge(name: string, help: string, value: (source: StatusParts) => number): void {
+    new Gauge({
+      name: `holdfast_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(parts))
+      },
+    })
+  }
+
+  function labelled(
+    type: typeof Gauge | typeof Counter,
+    name: string,
+    help: string,
+    label: string,
+    values: (source: StatusParts) => Iterable<readonly [string, number]>,
+  ): void {
+    new type({
+      name: `holdfast_${name}`,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect(this: Gauge | Counter) {
+        this.reset()
+        for (const [key, count] of values(parts)) this.inc({ [label]: key }, count)
+      },
+    })
+  }
+
+  function counter(name: string, help: string, value: (source: StatusParts) => number): void {
+    new Counter({
+      name: `holdfast_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset()
+        this.inc(value(parts))
+      },
+    })
+  }
+
+  labelled(Gauge, 'info', 'Always 1; the version is in the label.', 'version', ({ version }) => [
+    [version, 1],
+  ])
+  gauge(
+    'config_revision',
+    'Revision of the configuration.',
+    (s) => s.config.serving?.source.mark.revision ?? 0,
+  )
+  labelled(Gauge, 'config_tier', 'Where the configuration came from: 1 = there.', 'tier', (s) =>
+    TIERS.map((tier) => [tier, tier === s.config.state.tier ? 1 : 0] as const),
+  )
+  gauge(
+    'config_source_connected',
+    '1 while PostgreSQL can be read.',
+    (s) => +s.config.state.connected,
+  )
+  gauge(
+    'config_quarantined',
+    'Objects that are not served as written.',
+    (s) => s.config.serving?.quarantined.length ?? 0,
+  )
+  gauge('backup_revision', 'Revision of the backup on disk.', (s) => s.backup.state.revision ?? 0)
+  gauge(
+    'backup_failing',
+    '1 while the backup can not be written.',
+    (s) => +(s.backup.state.error !== undefined),
+  )
+
+  gauge('workers_wanted', 'Workers that should serve.', (s) => s.workersWanted)
+  gauge(
+    'workers_serving',
+    'Workers that take connections.',
+    (s) => s.supervisor.links.filter((link) => link.serving).length,
+  )
+  counter(
+    'worker_restarts_total',
+    'Workers replaced because they ended.',
+    (s) => s.supervisor.restarts,
+  )
+  labelled(Gauge, 'worker_revision', 'Revision that the worker serves.', 'worker', (s) =>
+    s.supervisor.links.map((link) => [String(link.id), link.applied?.revision ?? 0] as const),
+  )
+  gauge(
+    'worker_event_loop_delay_p99_seconds',
+    'Worst 99th percentile of all workers in the last half second.',
+    (s) => s.supervisor.stats.eventLoopDelayP99Ms / 1000,
+  )
+  gauge('worker_resident_bytes', 'Memory of all workers.', (s) => s.supervisor.stats.residentBytes)
+
+  gauge('http_connections', 'Open client connections.', (s) => s.supervisor.stats.connections)
+  counter(
+    'http_connections_total',
+    'Client connections.',
+    (s) => s.supervisor.stats.connectionsTotal,
+  )
+  gauge(
+    'http_requests_in_flight',
+    'Requests being answered.',
+    (s) => s.supervisor.stats.requestsInFlight,
+  )
+  labelled(Counter, 'http_requests_total', 'Requests answered, by status.', 'status', (s) =>
+    Object.entries(s.supervisor.stats.requestsByStatus),
+  )
+  labelled(
+    Counter,
+    'http_refused_total',
+    'Requests refused as malformed or over a limit, by status.',
+    'status',
+    (s) => Object.entries(s.supervisor.stats.refusedByStatus),
+  )
+  counter('http_sent_bytes_total', 'Response body bytes sent.', (s) => s.supervisor.stats.bytesSent)
+  counter(
+    'upstream_retries_total',
+    'Requests sent to another node.',
+    (s) => s.supervisor.stats.upstreamRetries,
+  )
+  labelled(Counter, 'upstream_errors_total', 'Requests no node answered.', 'code', (s) =>
+    Object.entries(s.supervisor.stats.upstreamErrors),
+  )
+
+  return { text: () => registry.metrics(), type: registry.contentType }
+}
+
+/** Serves the metrics on `/metrics` and, as APISIX has it, on `/apisix/prometheus/metrics`. */
+export function startMetricsServer(
+  address: ListenAddress,
+  metrics: ReturnType<typeof createMetrics>,
+): Promise<HttpListener> {
+  const paths = new Set(['/metrics', '/apisix/prometheus/metrics'])
+  return listenHttp(address, (request, response) => {
+    if (!paths.has((request.url ?? '').replace(/\?.*$/, ''))) {
+      response.writeHead(404).end()
+      return
+    }
+    metrics.text().then(
+      (text) => response.writeHead(200, { 'content-type': metrics.type }).end(text),
+      () => response.writeHead(500).end(),
+    )
+  })
+}

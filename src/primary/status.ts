@@ -1,0 +1,92 @@
+import type { ListenAddress } from './acceptor.ts'
+import type { Backup } from './backup.ts'
+import type { ConfigService } from './config-service.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { WorkerLink } from './worker-link.ts'
+
+/** A worker may lag behind the newest revision this long before the instance is unready. */
+const MAX_LAG_MS = 5_000
+
+/** What the instance knows of itself, for the status server and the metrics. */
+export interface StatusParts {
+  group: string
+  version: string
+  workersWanted: number
+  config: ConfigService
+  supervisor: Supervisor
+  backup: Backup
+  listeners: () => readonly ListenAddress[]
+  isDraining: () => boolean
+}
+
+/**
+ * Why traffic should not come here now; undefined = ready. Only local facts count: losing
+ * PostgreSQL or the control plane never makes an instance unready.
+ */
+export function notReadyReason(parts: StatusParts): string | undefined {
+  if (parts.isDraining()) return 'draining'
+  if (parts.config.serving === undefined) return 'no configuration yet'
+  if (parts.listeners().length === 0) return 'not listening yet'
+  const serving = parts.supervisor.links.filter((link) => link.serving)
+  if (serving.length === 0) return 'no worker serves'
+  if (!parts.supervisor.started) return 'not all workers serve yet'
+  const late = serving.find((link) => lagMs(link, parts.config) > MAX_LAG_MS)
+  if (late !== undefined) return `worker ${late.id} has not applied the current revision`
+  return undefined
+}
+
+/** The answer of `/status/sync`. */
+export function syncStatus(parts: StatusParts): object {
+  const { config, supervisor, backup } = parts
+  const { serving, state } = config
+  return {
+    version: parts.version,
+    group: parts.group,
+    ...(serving?.source.mark ?? { epoch: null, revision: null, digest: null }),
+    source: {
+      tier: state.tier,
+      connected: state.connected,
+      reason: state.reason ?? null,
+      since: state.since,
+      edited: state.edited,
+    },
+    ready: notReadyReason(parts) === undefined,
+    draining: parts.isDraining(),
+    listeners: parts.listeners(),
+    quarantined: [...(serving?.quarantined ?? []), ...workerQuarantine(supervisor)],
+    workers: supervisor.links.map((link) => ({
+      id: link.id,
+      pid: link.pid ?? null,
+      revision: link.applied?.revision ?? null,
+      digest: link.applied?.digest ?? null,
+      inSync: inSync(link, config),
+      serving: link.serving,
+      startedAt: new Date(link.startedAt).toISOString(),
+      connections: link.stats?.connections ?? 0,
+    })),
+    workersWanted: parts.workersWanted,
+    workerRestarts: supervisor.restarts,
+    backup: {
+      revision: backup.state.revision ?? null,
+      writtenAt: backup.state.writtenAt ?? null,
+      error: backup.state.error ?? null,
+    },
+  }
+}
+
+/** True when the worker serves exactly the current revision, proved by its digest. */
+function inSync({ applied }: WorkerLink, config: ConfigService): boolean {
+  const mark = config.serving?.mark
+  return applied !== undefined && mark !== undefined && applied.digest === mark.digest
+    ? applied.revision === mark.revision && applied.epoch === mark.epoch
+    : false
+}
+
+function lagMs(link: WorkerLink, config: ConfigService): number {
+  return inSync(link, config) ? 0 : Date.now() - config.changedAt
+}
+
+/** Objects that a worker could not compile; all workers compile the same, so the first will do. */
+function workerQuarantine(supervisor: Supervisor): readonly object[] {
+  return supervisor.links.find((link) => link.quarantined.length > 0)?.quarantined ?? []
+}

@@ -1,0 +1,147 @@
+import type { Worker as ClusterWorker } from 'node:cluster'
+import type { Socket } from 'node:net'
+import {
+  IPC_VERSION,
+  type PrimaryMessage,
+  type Quarantined,
+  type WorkerMessage,
+  type WorkerSettings,
+  type WorkerStats,
+} from '../model/ipc.ts'
+import type { Delta, RevisionMark } from '../model/revision.ts'
+import { LOAD_ORDER } from '../model/snapshot.ts'
+import type { ServingConfig } from './serving-config.ts'
+
+/** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
+const CHUNK_SIZE = 100
+
+/** What is known of a worker process; `applied` undefined = it serves nothing yet. */
+export interface WorkerView {
+  readonly id: number
+  readonly pid: number | undefined
+  readonly startedAt: number
+  readonly applied: RevisionMark | undefined
+  readonly quarantined: readonly Quarantined[]
+  readonly stats: WorkerStats | undefined
+  readonly draining: boolean
+}
+
+interface LinkEvents {
+  /** The worker serves its first revision. */
+  onServing(): void
+  /** The worker needs a snapshot: it is new, or its state does not fit. */
+  onSnapshotNeeded(link: WorkerLink, reason: string): void
+}
+
+/** The primary's end of the channel to one worker process; everything is sent in order. */
+export class WorkerLink implements WorkerView {
+  readonly id: number
+  readonly startedAt = Date.now()
+  readonly #process: ClusterWorker
+  readonly #events: LinkEvents
+  readonly #settings: WorkerSettings
+  applied: RevisionMark | undefined
+  quarantined: readonly Quarantined[] = []
+  stats: WorkerStats | undefined
+  draining = false
+  /** Set by the worker's hello: what is sent before that would be lost. */
+  #configured = false
+  /** Set once a snapshot was sent: only then do deltas make sense. */
+  #following = false
+  #queue: Promise<void> = Promise.resolve()
+
+  constructor(process: ClusterWorker, settings: WorkerSettings, events: LinkEvents) {
+    this.id = process.id
+    this.#process = process
+    this.#settings = settings
+    this.#events = events
+    process.on('message', (message: WorkerMessage) => this.#receive(message))
+  }
+
+  get pid(): number | undefined {
+    return this.#process.process.pid
+  }
+
+  /** True when the worker can take connections. */
+  get serving(): boolean {
+    return this.applied !== undefined && !this.draining && this.#process.isConnected()
+  }
+
+  /** Sends all of the configuration, in chunks; deltas sent from now on follow on it. */
+  sendSnapshot(config: ServingConfig): void {
+    if (!this.#configured) return
+    this.#following = true
+    const { mark } = config
+    const chunks = LOAD_ORDER.map((kind) => ({ kind, bodies: config.bodies(kind) }))
+    this.#queue = this.#queue.then(async () => {
+      await this.#send({ type: 'snapshot-begin', group: config.source.group, mark })
+      for (const { kind, bodies } of chunks) {
+        for (let start = 0; start < bodies.length; start += CHUNK_SIZE) {
+          const chunk = bodies.slice(start, start + CHUNK_SIZE)
+          await this.#send({ type: 'snapshot-chunk', kind, bodies: chunk })
+        }
+      }
+      await this.#send({ type: 'snapshot-end' })
+    })
+  }
+
+  sendDelta(delta: Delta): void {
+    if (!this.#following) return
+    this.#queue = this.#queue.then(() => this.#send({ type: 'delta', delta }))
+  }
+
+  /** Hands an accepted connection over; this process no longer has it afterwards. */
+  sendConnection(socket: Socket): void {
+    const message: PrimaryMessage = { type: 'connection' }
+    this.#process.send(message, socket, (error) => {
+      if (error !== null) socket.destroy()
+    })
+  }
+
+  /** Asks the worker to finish what it has and exit. */
+  drain(): void {
+    if (this.draining) return
+    this.draining = true
+    void this.#send({ type: 'drain' })
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.process.kill(signal)
+  }
+
+  #receive(message: WorkerMessage): void {
+    switch (message.type) {
+      case 'hello':
+        this.#configured = true
+        void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.#settings })
+        this.#events.onSnapshotNeeded(this, 'new worker')
+        break
+      case 'applied':
+        this.#applied(message)
+        break
+      case 'resync':
+        this.#events.onSnapshotNeeded(this, message.reason)
+        break
+      case 'heartbeat':
+        this.stats = message.stats
+        break
+      case 'drained':
+        break
+    }
+  }
+
+  #applied({ mark, quarantined }: Extract<WorkerMessage, { type: 'applied' }>): void {
+    const first = this.applied === undefined
+    this.applied = mark
+    this.quarantined = quarantined
+    if (first) this.#events.onServing()
+  }
+
+  /** Resolves when the channel took the message, or lost it: a dead worker is the supervisor's matter. */
+  #send(message: PrimaryMessage): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#process.isConnected()) this.#process.send(message, () => resolve())
+      else resolve()
+    })
+  }
+}

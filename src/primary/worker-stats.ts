@@ -1,0 +1,47 @@
+import type { WorkerStats } from '../model/ipc.ts'
+
+export const NO_STATS: WorkerStats = {
+  connections: 0,
+  connectionsTotal: 0,
+  requestsInFlight: 0,
+  requestsByStatus: {},
+  refusedByStatus: {},
+  bytesSent: 0,
+  upstreamRetries: 0,
+  upstreamErrors: {},
+  eventLoopDelayP99Ms: 0,
+  residentBytes: 0,
+}
+
+/** What remains of a worker that ended: its counters, not its gauges. */
+export function ended(stats: WorkerStats): WorkerStats {
+  return {
+    ...stats,
+    connections: 0,
+    requestsInFlight: 0,
+    eventLoopDelayP99Ms: 0,
+    residentBytes: 0,
+  }
+}
+
+/** Sums counters and gauges; of the loop delays the worst. */
+export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
+  return {
+    connections: a.connections + b.connections,
+    connectionsTotal: a.connectionsTotal + b.connectionsTotal,
+    requestsInFlight: a.requestsInFlight + b.requestsInFlight,
+    requestsByStatus: addCounts(a.requestsByStatus, b.requestsByStatus),
+    refusedByStatus: addCounts(a.refusedByStatus, b.refusedByStatus),
+    bytesSent: a.bytesSent + b.bytesSent,
+    upstreamRetries: a.upstreamRetries + b.upstreamRetries,
+    upstreamErrors: addCounts(a.upstreamErrors, b.upstreamErrors),
+    eventLoopDelayP99Ms: Math.max(a.eventLoopDelayP99Ms, b.eventLoopDelayP99Ms),
+    residentBytes: a.residentBytes + b.residentBytes,
+  }
+}
+
+function addCounts(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a }
+  for (const [key, count] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + count
+  return sum
+}

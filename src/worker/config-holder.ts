@@ -1,0 +1,122 @@
+import type { Logger } from 'pino'
+import { ProtocolError } from '../model/errors.ts'
+import type { PrimaryMessage, WorkerMessage } from '../model/ipc.ts'
+import type { Delta, RevisionMark } from '../model/revision.ts'
+import { TimeSlice } from '../support/time-slice.ts'
+import { RouteTable } from './route-table.ts'
+import type { UpstreamFactory } from './upstream-factory.ts'
+
+/** Deltas that compile more objects than this are built aside: about 5 ms of work. */
+const MAX_COST_IN_PLACE = 200
+
+type ConfigMessage = Extract<
+  PrimaryMessage,
+  { type: 'snapshot-begin' | 'snapshot-chunk' | 'snapshot-end' | 'delta' }
+>
+
+export interface ConfigHolder {
+  /** What requests are answered from; undefined until the first snapshot is complete. */
+  readonly current: RouteTable | undefined
+  /** Takes the next message of the configuration stream; they are handled in order. */
+  receive(message: ConfigMessage): void
+}
+
+/**
+ * Keeps this worker's configuration current: snapshots are built aside, chunk by chunk, and
+ * swapped in; deltas are applied in place, or aside when they are large. Each new revision is
+ * acknowledged through `send`.
+ */
+export function createConfigHolder(
+  factory: UpstreamFactory,
+  log: Logger,
+  send: (message: WorkerMessage) => void,
+): ConfigHolder {
+  let current: RouteTable | undefined
+  let staging: { table: RouteTable; mark: RevisionMark; startedAt: number } | undefined
+  let queue: Promise<void> = Promise.resolve()
+
+  function receive(message: ConfigMessage): void {
+    queue = queue.then(() => handle(message)).catch(askForSnapshot)
+  }
+
+  function handle(message: ConfigMessage): Promise<void> | undefined {
+    switch (message.type) {
+      case 'snapshot-begin': {
+        staging?.table.stop()
+        const table = new RouteTable(message.group, message.mark, factory)
+        staging = { table, mark: message.mark, startedAt: performance.now() }
+        return undefined
+      }
+      case 'snapshot-chunk':
+        for (const body of message.bodies) staging?.table.load(message.kind, body)
+        return undefined
+      case 'snapshot-end':
+        return swapStaging()
+      case 'delta':
+        return applyDelta(message.delta)
+    }
+  }
+
+  function swapStaging(): undefined {
+    const finished = staging
+    staging = undefined
+    if (finished !== undefined) swapIn(finished.table, finished.mark, finished.startedAt)
+  }
+
+  async function applyDelta(delta: Delta): Promise<void> {
+    const startedAt = performance.now()
+    if (current === undefined) throw new ProtocolError('GW_PROTOCOL_IPC', 'delta before snapshot')
+    if (current.costOf(delta) <= MAX_COST_IN_PLACE) {
+      current.apply(delta)
+      acknowledge(current, startedAt)
+      return
+    }
+    swapIn(await buildAside(current, delta), delta.to, startedAt)
+  }
+
+  /** A table with the delta applied, compiled in slices while the present one serves on. */
+  async function buildAside(present: RouteTable, { to, changes }: Delta): Promise<RouteTable> {
+    const table = new RouteTable(present.group, to, factory)
+    const slice = new TimeSlice()
+    for (const [kind, body] of present.objectsAfter(changes)) {
+      table.load(kind, body)
+      if (slice.due) await slice.pause()
+    }
+    return table
+  }
+
+  function swapIn(table: RouteTable, announced: RevisionMark, startedAt: number): void {
+    if (table.mark.digest !== announced.digest) {
+      table.stop()
+      throw new ProtocolError('GW_SNAPSHOT_INVALID', 'the digest differs from the announced one')
+    }
+    const previous = current
+    current = table
+    previous?.stop()
+    acknowledge(table, startedAt)
+  }
+
+  function acknowledge(table: RouteTable, startedAt: number): void {
+    const durationMs = performance.now() - startedAt
+    const { mark, quarantined } = table
+    log.debug({ revision: mark.revision, durationMs }, 'revision applied')
+    send({ type: 'applied', mark, quarantined, durationMs })
+  }
+
+  function askForSnapshot(error: unknown): void {
+    staging?.table.stop()
+    staging = undefined
+    log.error(
+      { err: error, revision: current?.mark.revision },
+      'configuration could not be applied',
+    )
+    send({ type: 'resync', reason: error instanceof Error ? error.message : String(error) })
+  }
+
+  return {
+    receive,
+    get current() {
+      return current
+    },
+  }
+}

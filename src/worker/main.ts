@@ -1,0 +1,103 @@
+import cluster from 'node:cluster'
+import type { Socket } from 'node:net'
+import { createHttpEngine, type HttpEngine } from '../http/http-engine.ts'
+import {
+  IPC_VERSION,
+  type PrimaryMessage,
+  type WorkerMessage,
+  type WorkerSettings,
+} from '../model/ipc.ts'
+import { EXIT } from '../support/exit-codes.ts'
+import { createLogger, flushLogs } from '../support/logger.ts'
+import { createClientPool } from '../upstream/client-pool.ts'
+import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
+import { createRequestHandler } from './request-handler.ts'
+import { StatsCollector } from './stats.ts'
+import { createTrustedProxies } from './trusted-proxies.ts'
+import { UpstreamFactory } from './upstream-factory.ts'
+
+const HEARTBEAT_MS = 500
+
+/** Runs this process as a gateway worker: it does what the primary says over IPC. */
+export function runWorker(): void {
+  let worker: Worker | undefined
+  process.on('message', (message: PrimaryMessage, handle: unknown) => {
+    if (message.type === 'configure') worker = createWorker(message.settings)
+    else worker?.receive(message, handle as Socket | undefined)
+  })
+  // A terminal's Ctrl-C reaches the whole process group; the primary decides when workers end.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => {})
+  process.on('SIGHUP', () => {})
+  // Without its primary a worker would serve an ever older configuration: finish and go.
+  process.on('disconnect', () => (worker === undefined ? process.exit(EXIT.OK) : worker.drain()))
+  send({ type: 'hello', version: IPC_VERSION })
+}
+
+interface Worker {
+  receive(message: PrimaryMessage, socket: Socket | undefined): void
+  drain(): void
+}
+
+function createWorker(settings: WorkerSettings): Worker {
+  const base = { worker: cluster.worker?.id }
+  const log = createLogger({ level: settings.logLevel, role: 'gateway', base })
+  process.on('uncaughtException', (err) => {
+    log.fatal({ err }, 'uncaught error, worker ends')
+    void flushLogs().then(() => process.exit(EXIT.SOFTWARE))
+  })
+
+  const stats = new StatsCollector()
+  const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream
+  const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
+  const factory = new UpstreamFactory(createClientPool(), timeouts)
+  const config: ConfigHolder = createConfigHolder(factory, log, send)
+  const handler = createRequestHandler(config, stats, createTrustedProxies(settings.trustedProxies))
+  const engine: HttpEngine = createHttpEngine(
+    {
+      ...settings.http,
+      onRefused: (status) => stats.countRefused(status),
+      onHandlerError: (err) => log.error({ err }, 'request failed'),
+    },
+    handler,
+  )
+
+  const heartbeat = setInterval(() => {
+    const report = stats.report(engine.connections, engine.pendingRequests)
+    send({ type: 'heartbeat', stats: report })
+  }, HEARTBEAT_MS)
+
+  let draining = false
+  function drain(): void {
+    if (draining) return
+    draining = true
+    engine.drain()
+    void engine.whenIdle().then(() => {
+      clearInterval(heartbeat)
+      send({ type: 'drained' })
+      process.disconnect?.()
+      void flushLogs().then(() => process.exit(EXIT.OK))
+    })
+  }
+
+  function accept(socket: Socket | undefined): void {
+    // Node gives no handle when the client was gone before the message arrived.
+    if (socket === undefined) return
+    stats.connectionsTotal += 1
+    engine.accept(socket)
+  }
+
+  return {
+    drain,
+    receive(message, socket) {
+      if (message.type === 'connection') accept(socket)
+      else if (message.type === 'drain') drain()
+      else if (message.type !== 'configure') config.receive(message)
+    },
+  }
+}
+
+function send(message: WorkerMessage): void {
+  // The channel closes when the primary dies; 'disconnect' deals with that.
+  if (process.connected) process.send?.(message, undefined, {}, () => {})
+}

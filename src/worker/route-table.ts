@@ -1,0 +1,237 @@
+import { ConfigState } from '../model/config-state.ts'
+import { ConfigError, GatewayError } from '../model/errors.ts'
+import type { Quarantined } from '../model/ipc.ts'
+import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import type { Change, Delta, RevisionMark } from '../model/revision.ts'
+import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
+import { createRouter, type Router } from '../routing/router.ts'
+import { withDefaults } from '../support/validate-resource.ts'
+import { matchRule } from './match-rule.ts'
+import { ReferenceIndex } from './reference-index.ts'
+import type { RoutePlan } from './route-plan.ts'
+import { UpstreamCell } from './upstream-cell.ts'
+import type { UpstreamFactory } from './upstream-factory.ts'
+
+interface ServiceEntry {
+  readonly cell: UpstreamCell
+  hosts: readonly string[]
+}
+
+/**
+ * One revision of the configuration, compiled for serving and kept current in place: a change
+ * costs what it names and what refers to that. An object that can't be compiled is quarantined;
+ * its last good version stays.
+ */
+export class RouteTable {
+  readonly #state: ConfigState
+  readonly #factory: UpstreamFactory
+  readonly #router: Router<RoutePlan> = createRouter<RoutePlan>()
+  readonly #upstreams = new Map<string, UpstreamCell>()
+  readonly #services = new Map<string, ServiceEntry>()
+  /** Every route has a cell of its own, which holds an upstream or follows another cell. */
+  readonly #routeCells = new Map<string, UpstreamCell>()
+  readonly #references = new ReferenceIndex()
+  readonly #quarantine = new Map<string, Quarantined>()
+
+  constructor(group: string, at: { epoch: string; revision: number }, factory: UpstreamFactory) {
+    this.#state = new ConfigState(group, at)
+    this.#factory = factory
+  }
+
+  get group(): string {
+    return this.#state.group
+  }
+
+  get mark(): RevisionMark {
+    return this.#state.mark
+  }
+
+  get router(): Router<RoutePlan> {
+    return this.#router
+  }
+
+  get quarantined(): Quarantined[] {
+    return [...this.#quarantine.values()]
+  }
+
+  /** How many objects applying this delta may compile: the changed ones and what refers to them. */
+  costOf(delta: Delta): number {
+    return delta.changes.reduce(
+      (sum, { kind, id }) => sum + 1 + this.#references.ownersOf(`${kind}/${id}`).size,
+      0,
+    )
+  }
+
+  /** Adds an object of the revision that the table was created at; call in LOAD_ORDER. */
+  load(kind: ResourceKind, body: ResourceBody): void {
+    this.#state.load(kind, body)
+    this.#compile(kind, resourceId(kind, body), body)
+  }
+
+  /** All objects as they would be after these changes, in LOAD_ORDER; a copy, safe to pause in. */
+  *objectsAfter(changes: readonly Change[]): Generator<[ResourceKind, ResourceBody]> {
+    const changed = new Set(changes.map(({ kind, id }) => `${kind}/${id}`))
+    const before = LOAD_ORDER.map((kind) => [...this.#state.collection(kind)])
+    for (const [index, kind] of LOAD_ORDER.entries()) {
+      for (const [id, body] of before[index] ?? []) {
+        if (!changed.has(`${kind}/${id}`)) yield [kind, body]
+      }
+      for (const change of changes) {
+        if (change.op === 'put' && change.kind === kind) yield [kind, change.body]
+      }
+    }
+  }
+
+  /**
+   * Applies the next revision as a whole.
+   * @throws ProtocolError when the delta does not fit (see ConfigState); nothing is compiled then.
+   */
+  apply(delta: Delta): void {
+    this.#state.apply(delta)
+    for (const change of inDependencyOrder(delta.changes)) {
+      if (change.op === 'put') this.#compile(change.kind, change.id, change.body)
+      else this.#remove(change.kind, change.id)
+    }
+  }
+
+  /** Releases all upstreams; requests under way finish. */
+  stop(): void {
+    for (const cell of this.#routeCells.values()) cell.clear()
+    for (const { cell } of this.#services.values()) cell.clear()
+    for (const cell of this.#upstreams.values()) cell.clear()
+  }
+
+  #compile(kind: ResourceKind, id: string, body: ResourceBody): void {
+    const key = `${kind}/${id}`
+    this.#references.set(key, referencesOf(body))
+    try {
+      if (kind === 'routes') this.#compileRoute(id, body)
+      else if (kind === 'services') this.#compileService(id, body)
+      else if (kind === 'upstreams') this.#compileUpstream(id, body)
+      this.#quarantine.delete(key)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      this.#quarantine.set(key, { kind, id, reason: error.message })
+    }
+  }
+
+  #compileUpstream(id: string, body: ResourceBody): void {
+    const upstream = this.#factory.create(withDefaults('upstreams', body))
+    const known = this.#upstreams.get(id)
+    const cell = known ?? new UpstreamCell()
+    cell.hold(upstream)
+    this.#upstreams.set(id, cell)
+    if (known === undefined) this.#compileOwners(`upstreams/${id}`)
+  }
+
+  #compileService(id: string, body: ResourceBody): void {
+    const service = withDefaults('services', body)
+    const known = this.#services.get(id)
+    const cell = known?.cell ?? new UpstreamCell()
+    if (service.upstream === undefined && service.upstream_id === undefined) cell.clear()
+    else this.#fill(cell, service)
+    const hosts = service.hosts ?? []
+    this.#services.set(id, { cell, hosts })
+    const sameHosts = known !== undefined && known.hosts.join() === hosts.join()
+    if (!sameHosts) this.#compileOwners(`services/${id}`)
+  }
+
+  #compileRoute(id: string, body: ResourceBody): void {
+    const route = withDefaults('routes', body)
+    const serviceId = route.service_id === undefined ? undefined : String(route.service_id)
+    const service = serviceId === undefined ? undefined : this.#service(serviceId)
+    const rule = matchRule(route, service?.hosts ?? [])
+
+    const cell = new UpstreamCell()
+    try {
+      if (service !== undefined) cell.follow(service.cell)
+      this.#fill(cell, route)
+      const timeouts = this.#factory.timeoutsOf(route.timeout)
+      const plan = { routeId: id, serviceId, upstream: cell, timeouts }
+      if (route.status === 0) this.#router.delete(id)
+      else this.#router.put(id, rule, plan)
+    } catch (error) {
+      cell.clear()
+      throw error
+    }
+    this.#routeCells.get(id)?.clear()
+    this.#routeCells.set(id, cell)
+  }
+
+  /** Points the cell to the upstream that a route or service names; without one it stays. */
+  #fill(cell: UpstreamCell, owner: UpstreamOwner): void {
+    if (owner.upstream !== undefined) cell.hold(this.#factory.create(owner.upstream))
+    else if (owner.upstream_id !== undefined) cell.follow(this.#upstream(String(owner.upstream_id)))
+  }
+
+  #remove(kind: ResourceKind, id: string): void {
+    const key = `${kind}/${id}`
+    this.#quarantine.delete(key)
+    this.#references.set(key, [])
+    if (kind === 'routes') {
+      this.#router.delete(id)
+      this.#routeCells.get(id)?.clear()
+      this.#routeCells.delete(id)
+    } else if (kind === 'services') {
+      this.#services.get(id)?.cell.clear()
+      this.#services.delete(id)
+      this.#compileOwners(key)
+    } else if (kind === 'upstreams') {
+      this.#upstreams.get(id)?.clear()
+      this.#upstreams.delete(id)
+      this.#compileOwners(key)
+    }
+  }
+
+  /** Compiles again what refers to an object that came, went or changed its hosts. */
+  #compileOwners(target: string): void {
+    for (const owner of [...this.#references.ownersOf(target)]) {
+      const [kind, id] = splitKey(owner)
+      const body = this.#state.get(kind, id)
+      if (body !== undefined) this.#compile(kind, id, body)
+    }
+  }
+
+  #service(id: string): ServiceEntry {
+    const entry = this.#services.get(id)
+    if (entry === undefined) throw missing('service_id', id)
+    return entry
+  }
+
+  #upstream(id: string): UpstreamCell {
+    const cell = this.#upstreams.get(id)
+    if (cell === undefined) throw missing('upstream_id', id)
+    return cell
+  }
+}
+
+type UpstreamOwner = {
+  upstream?: Parameters<UpstreamFactory['create']>[0] | undefined
+  upstream_id?: string | number | undefined
+}
+
+function missing(field: string, id: string): ConfigError {
+  return new ConfigError('GW_CONFIG_REFERENCE', `${field} refers to [${id}], which is not there`)
+}
+
+function referencesOf(body: ResourceBody): string[] {
+  const targets: string[] = []
+  if (body['service_id'] !== undefined) targets.push(`services/${String(body['service_id'])}`)
+  if (body['upstream_id'] !== undefined) targets.push(`upstreams/${String(body['upstream_id'])}`)
+  return targets
+}
+
+function splitKey(key: string): [ResourceKind, string] {
+  const slash = key.indexOf('/')
+  return [key.slice(0, slash) as ResourceKind, key.slice(slash + 1)]
+}
+
+/** Puts before deletes, ordered so that nothing refers to what isn't there yet, or any longer. */
+function inDependencyOrder(changes: readonly Change[]): readonly Change[] {
+  if (changes.length === 1) return changes
+  const rank = (change: Change) => {
+    const order = LOAD_ORDER.indexOf(change.kind)
+    return change.op === 'put' ? order : 2 * LOAD_ORDER.length - order
+  }
+  return [...changes].sort((a, b) => rank(a) - rank(b))
+}

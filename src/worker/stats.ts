@@ -1,0 +1,59 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { WorkerStats } from '../model/ipc.ts'
+
+const NANOSECONDS_PER_MS = 1_000_000
+
+/** Counters of this worker, as plain numbers: they are touched on every request. */
+export class StatsCollector {
+  /** Answers by status code; index 0–599, sparse in use but dense in memory. */
+  readonly #requestsByStatus = new Uint32Array(600)
+  readonly #refusedByStatus = new Uint32Array(600)
+  readonly #upstreamErrors = new Map<string, number>()
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 })
+  connectionsTotal = 0
+  bytesSent = 0
+  upstreamRetries = 0
+
+  constructor() {
+    this.#loopDelay.enable()
+  }
+
+  countRequest(status: number, bytes: number): void {
+    this.#requestsByStatus[status] = (this.#requestsByStatus[status] ?? 0) + 1
+    this.bytesSent += bytes
+  }
+
+  countRefused(status: number): void {
+    this.#refusedByStatus[status] = (this.#refusedByStatus[status] ?? 0) + 1
+  }
+
+  countUpstreamError(code: string): void {
+    this.#upstreamErrors.set(code, (this.#upstreamErrors.get(code) ?? 0) + 1)
+  }
+
+  /** A report for the primary; the loop-delay histogram starts anew with each. */
+  report(connections: number, requestsInFlight: number): WorkerStats {
+    const eventLoopDelayP99Ms = this.#loopDelay.percentile(99) / NANOSECONDS_PER_MS
+    this.#loopDelay.reset()
+    return {
+      connections,
+      requestsInFlight,
+      connectionsTotal: this.connectionsTotal,
+      requestsByStatus: nonZero(this.#requestsByStatus),
+      refusedByStatus: nonZero(this.#refusedByStatus),
+      bytesSent: this.bytesSent,
+      upstreamRetries: this.upstreamRetries,
+      upstreamErrors: Object.fromEntries(this.#upstreamErrors),
+      eventLoopDelayP99Ms,
+      residentBytes: process.memoryUsage.rss(),
+    }
+  }
+}
+
+function nonZero(counts: Uint32Array): Record<string, number> {
+  const result: Record<string, number> = {}
+  counts.forEach((count, status) => {
+    if (count > 0) result[status] = count
+  })
+  return result
+}

@@ -1,0 +1,74 @@
+import type { Timeout } from '../model/schemas/timeout.ts'
+import type { Upstream as UpstreamBody } from '../model/schemas/upstream.ts'
+import type { Nodes } from '../model/schemas/upstream-nodes.ts'
+import type { ClientPool } from '../upstream/client-pool.ts'
+import {
+  createUpstream,
+  type NodeConfig,
+  type Timeouts,
+  type Upstream,
+} from '../upstream/upstream.ts'
+
+const MS_PER_SECOND = 1000
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
+
+/** Makes upstreams out of their configuration; all share the connections of one pool. */
+export class UpstreamFactory {
+  readonly #clients: ClientPool
+  readonly #defaults: Timeouts
+
+  constructor(clients: ClientPool, defaults: Timeouts) {
+    this.#clients = clients
+    this.#defaults = defaults
+  }
+
+  /** @throws ConfigError when the configuration asks for what can't be built. */
+  create(body: UpstreamBody): Upstream {
+    return createUpstream(
+      {
+        nodes: nodesOf(body.nodes ?? [], DEFAULT_PORTS[body.scheme] ?? 80),
+        scheme: body.scheme,
+        timeouts: this.timeoutsOf(body.timeout) ?? this.#defaults,
+        retries: body.retries,
+        passHost: body.pass_host,
+        upstreamHost: body.upstream_host,
+      },
+      this.#clients,
+    )
+  }
+
+  /** APISIX counts time-outs in seconds. */
+  timeoutsOf(timeout: Timeout | undefined): Timeouts | undefined {
+    if (timeout === undefined) return undefined
+    return {
+      connectMs: timeout.connect * MS_PER_SECOND,
+      sendMs: timeout.send * MS_PER_SECOND,
+      readMs: timeout.read * MS_PER_SECOND,
+    }
+  }
+}
+
+/** Both forms of APISIX's `nodes`: a list, or a map of `host:port` to weight. */
+function nodesOf(nodes: Nodes, defaultPort: number): NodeConfig[] {
+  if (Array.isArray(nodes)) {
+    return nodes.map(({ host, port = defaultPort, weight, priority }) => ({
+      host: withoutBrackets(host),
+      port,
+      weight,
+      priority,
+    }))
+  }
+  return Object.entries(nodes).map(([address, weight]) => {
+    const { host, port } = new URL(`tcp://${address}`)
+    return {
+      host: withoutBrackets(host.slice(0, port === '' ? undefined : -port.length - 1)),
+      port: port === '' ? defaultPort : Number(port),
+      weight,
+    }
+  })
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host
+}

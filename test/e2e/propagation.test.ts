@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { Agent, request } from 'node:http'
+import { suite, test } from 'node:test'
+import { startStack, until } from '../helpers/stack.ts'
+import { startNode } from '../helpers/upstream-node.ts'
+
+const CHANGES = 50
+const WORKERS = 2
+const P99_MS = 150
+
+suite('a change', () => {
+  test(`is served by every worker within ${P99_MS} ms`, async (t) => {
+    const { control, gateway } = await startStack(t, { workers: WORKERS })
+    const node = await startNode(t)
+    const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
+    const delays: number[] = []
+    for (let n = 0; n < CHANGES; n++) {
+      const path = `/change-${n}`
+      const answer = await control.admin('PUT', `/routes/${n}`, { uri: path, upstream })
+      assert.equal(answer.status, 201)
+      const answeredAt = performance.now()
+      await until(() => servedByAll(gateway.url + path))
+      delays.push(performance.now() - answeredAt)
+    }
+    delays.sort((a, b) => a - b)
+    const p99 = delays[Math.ceil(CHANGES * 0.99) - 1] ?? Number.POSITIVE_INFINITY
+    t.diagnostic(
+      `median ${delays[CHANGES / 2]?.toFixed(1)} ms, worst of ${CHANGES} ${p99.toFixed(1)} ms`,
+    )
+    assert.ok(p99 <= P99_MS, `${p99.toFixed(1)} ms`)
+    // Proved by digest, not only by requests.
+    const { workers } = await gateway.sync()
+    assert.ok(workers.every((worker: { inSync: boolean }) => worker.inSync))
+  })
+})
+
+/** New connections go to the workers in turn: as many in a row as there are workers reach all. */
+async function servedByAll(url: string): Promise<boolean> {
+  for (let n = 0; n < WORKERS; n++) {
+    if ((await statusOnNewConnection(url)) !== 200) return false
+  }
+  return true
+}
+
+function statusOnNewConnection(url: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { agent: new Agent({ keepAlive: false }) }, (response) => {
+      response.resume().on('end', () => resolve(response.statusCode))
+    })
+      .on('error', reject)
+      .end()
+  })
+}

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+/** A line that a Holdfast process logged. */
+export interface LogLine {
+  level: string
+  msg: string
+  [field: string]: unknown
+}
+
+/** A running `holdfast` process, observed through its log and its exit. */
+export interface HoldfastProcess {
+  readonly child: ChildProcess
+  readonly lines: readonly LogLine[]
+  /** All that was written to stderr. */
+  readonly stderr: () => string
+  /** Resolves with the first line, past or future, that `accept` takes; rejects at the deadline. */
+  waitForLog(accept: string | ((line: LogLine) => boolean), deadlineMs?: number): Promise<LogLine>
+  /** Resolves with the exit code, or the signal that ended the process. */
+  readonly exited: Promise<number | string>
+  /** SIGTERM, and the exit code. */
+  stop(): Promise<number | string>
+}
+
+/** Starts `holdfast <args>` with only these settings; killed when the test ends. */
+export function startHoldfast(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): HoldfastProcess {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const lines: LogLine[] = []
+  const events = new EventEmitter().setMaxListeners(0)
+  let errorText = ''
+  createInterface({ input: child.stdout }).on('line', (text) => {
+    const line = parseLine(text)
+    lines.push(line)
+    events.emit('line', line)
+  })
+  child.stderr.on('data', (chunk) => {
+    errorText += chunk
+  })
+  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+
+  async function waitForLog(
+    accept: string | ((line: LogLine) => boolean),
+    deadlineMs = 15_000,
+  ): Promise<LogLine> {
+    const fits = typeof accept === 'string' ? (line: LogLine) => line.msg === accept : accept
+    const found = lines.find(fits)
+    if (found !== undefined) return found
+    const { promise, resolve, reject } = Promise.withResolvers<LogLine>()
+    const onLine = (line: LogLine) => fits(line) && resolve(line)
+    events.on('line', onLine)
+    const tail = () =>
+      `${lines
+        .map((line) => JSON.stringify(line))
+        .slice(-15)
+        .join('\n')}\n${errorText}`
+    const timer = setTimeout(() => {
+      reject(new Error(`no log line ${String(accept)} within ${deadlineMs} ms; last:\n${tail()}`))
+    }, deadlineMs)
+    void exited.then((code) => {
+      reject(new Error(`exited with ${code} before log line ${String(accept)}; last:\n${tail()}`))
+    })
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      events.off('line', onLine)
+    }
+  }
+
+  return {
+    child,
+    lines,
+    stderr: () => errorText,
+    waitForLog,
+    exited,
+    async stop() {
+      child.kill('SIGTERM')
+      return exited
+    },
+  }
+}
+
+function parseLine(text: string): LogLine {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return { level: 'text', msg: text }
+  }
+}

@@ -1,0 +1,44 @@
+import { Agent, request } from 'node:http'
+
+export interface LoadReport {
+  sent: number
+  /** Answers other than 200, and connections that broke; each with the time it happened. */
+  failures: { atMs: number; what: string }[]
+}
+
+/** Requests one after the other on some connections, half of them new for each request. */
+export function startLoad(url: string, connections = 8): { stop(): Promise<LoadReport> } {
+  const report: LoadReport = { sent: 0, failures: [] }
+  let running = true
+
+  async function loop(keepAlive: boolean): Promise<void> {
+    const agent = new Agent({ keepAlive, maxSockets: 1 })
+    while (running) {
+      report.sent += 1
+      const outcome = await ask(url, agent)
+      if (outcome !== '200') report.failures.push({ atMs: performance.now(), what: outcome })
+    }
+    agent.destroy()
+  }
+
+  const loops = Array.from({ length: connections }, (_, n) => loop(n % 2 === 0))
+  return {
+    async stop() {
+      running = false
+      await Promise.all(loops)
+      return report
+    },
+  }
+}
+
+/** The status, or the code of what broke. */
+function ask(url: string, agent: Agent): Promise<string> {
+  return new Promise((resolve) => {
+    const outgoing = request(url, { agent }, (response) => {
+      response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      response.resume().on('end', () => resolve(String(response.statusCode)))
+    })
+    outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    outgoing.end()
+  })
+}

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { suite, type TestContext, test } from 'node:test'
+import { pino } from 'pino'
+import { Acceptor, type ConnectionTaker } from '../../src/primary/acceptor.ts'
+
+/** A worker that answers each connection with its name; `serving` can be switched. */
+function createTaker(name: string, serving = true): ConnectionTaker & { serving: boolean } {
+  return { serving, sendConnection: (socket: Socket) => void socket.end(name) }
+}
+
+async function startAcceptor(t: TestContext, takers: ConnectionTaker[]) {
+  const acceptor = new Acceptor(() => takers, pino({ level: 'silent' }))
+  await acceptor.listen([{ host: '127.0.0.1', port: 0 }])
+  t.after(() => acceptor.close())
+  const [{ port } = { port: 0 }] = acceptor.addresses
+  return { acceptor, port }
+}
+
+/** What the taker that gets a new connection answers. */
+async function answerOf(port: number): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  return text
+}
+
+suite('Acceptor', () => {
+  test('hands connections to the serving takers in turn', async (t) => {
+    const { port } = await startAcceptor(t, [
+      createTaker('a'),
+      createTaker('x', false),
+      createTaker('b'),
+    ])
+    const answers: string[] = []
+    for (let n = 0; n < 4; n++) answers.push(await answerOf(port))
+    assert.deepEqual(answers, ['a', 'b', 'a', 'b'])
+  })
+
+  test('lets connections wait while no taker serves', async (t) => {
+    const taker = createTaker('late', false)
+    const { acceptor, port } = await startAcceptor(t, [taker])
+    const early = connect(port, '127.0.0.1')
+    await once(early, 'connect')
+    const answer = answerOf(port)
+    // A third connection is dispatched after the two: when it is in, they are waiting.
+    const last = connect(port, '127.0.0.1')
+    await once(last, 'connect')
+    taker.serving = true
+    const poll = setInterval(() => acceptor.releaseWaiting(), 5)
+    t.after(() => clearInterval(poll))
+    assert.equal(await answer, 'late')
+    early.destroy()
+    last.destroy()
+  })
+
+  test('opens all addresses or none', async (t) => {
+    const { port } = await startAcceptor(t, [])
+    const second = new Acceptor(() => [], pino({ level: 'silent' }))
+    const addresses = [
+      { host: '127.0.0.1', port: 0 },
+      { host: '127.0.0.1', port },
+    ]
+    await assert.rejects(second.listen(addresses), { code: 'EADDRINUSE' })
+    assert.deepEqual(second.addresses, [])
+  })
+})

@@ -1,0 +1,119 @@
+import { isIP } from 'node:net'
+import { ConfigError, UpstreamError } from '../model/errors.ts'
+import type { BodySource, PendingRequest, RawHeaders, ResponseSink } from '../model/http-message.ts'
+import type { ClientPool } from './client-pool.ts'
+import { FailedCall } from './failed-call.ts'
+import { type NodeOrigin, nodeHostHeader } from './node-origin.ts'
+import { createRoundRobin } from './round-robin.ts'
+import type { Timeouts } from './timeouts.ts'
+import { UpstreamCall, type UpstreamNode } from './upstream-call.ts'
+
+export { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
+
+export interface UpstreamConfig {
+  readonly nodes: readonly NodeConfig[]
+  /** `http` or `https`. */
+  readonly scheme: string
+  readonly timeouts: Timeouts
+  /** How many further nodes a request may try; default 1. */
+  readonly retries?: number | undefined
+  /** Host field for the nodes: the client's, the node's own, or `upstreamHost`. */
+  readonly passHost: 'pass' | 'node' | 'rewrite'
+  readonly upstreamHost?: string | undefined
+  /** Check the nodes' certificates; default false, as in APISIX. */
+  readonly verifyTls?: boolean | undefined
+}
+
+export interface NodeConfig {
+  readonly host: string
+  readonly port: number
+  readonly weight: number
+  readonly priority?: number | undefined
+}
+
+/** A request for an upstream, without the fields that belong to a connection. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, as they go on the wire. */
+  readonly path: string
+  /** Authority that the client named. */
+  readonly authority: string
+  readonly headers: RawHeaders
+  readonly body: BodySource | undefined
+}
+
+/** Hears of every attempt; for metrics and passive health checks. `node` is `host:port`. */
+export interface AttemptObserver {
+  /** The head of a response has come. */
+  onResponse(node: string, status: number): void
+  /** The attempt failed, before or after its head. Not called when the client is to blame. */
+  onFailure(node: string, error: UpstreamError): void
+}
+
+/** A set of nodes that requests are spread over. */
+export interface Upstream {
+  /**
+   * Sends a request to one node, or one after another. The sink hears a response or, in the end,
+   * an UpstreamError; nothing before this returns. `timeouts` take the place of the upstream's own.
+   */
+  send(request: UpstreamRequest, sink: ResponseSink, timeouts?: Timeouts): PendingRequest
+  /** Gives up its nodes; requests under way finish. */
+  stop(): void
+}
+
+const DEFAULT_RETRIES = 1
+
+/** Creates an upstream. Throws ConfigError for a scheme that can't be spoken. */
+export function createUpstream(
+  config: UpstreamConfig,
+  clients: ClientPool,
+  observer?: AttemptObserver,
+): Upstream {
+  const origins = config.nodes.map((node) => originOf(node, config))
+  const nodes = origins.map((origin, i): UpstreamNode => {
+    const { weight = 0, priority = 0 } = config.nodes[i] ?? {}
+    const client = clients.acquire(origin)
+    return { client, weight, priority, hostHeader: hostHeaderOf(origin, config) }
+  })
+  const pick = createRoundRobin(nodes)
+  const setup = { pick, retries: config.retries ?? DEFAULT_RETRIES, observer }
+  let stopped = false
+
+  return {
+    send(request, sink, timeouts = config.timeouts) {
+      const node = pick()
+      return node === undefined
+        ? failWithoutNode(sink)
+        : new UpstreamCall(setup, request, timeouts, sink, node)
+    },
+
+    stop() {
+      if (stopped) return
+      stopped = true
+      for (const { client } of nodes) clients.release(client)
+    },
+  }
+}
+
+function originOf({ host, port }: NodeConfig, config: UpstreamConfig): NodeOrigin {
+  const { scheme, verifyTls = false } = config
+  if (scheme === 'http') return { scheme, host, port, servername: undefined, verify: false }
+  if (scheme !== 'https') {
+    throw new ConfigError('GW_CONFIG_INVALID', `scheme ${scheme} is not supported: http, https`)
+  }
+  // Never the client's Host: connections are kept per name, and clients could make up any number.
+  const name = config.passHost === 'rewrite' ? config.upstreamHost : host
+  const servername = name === undefined || isIP(name) !== 0 ? undefined : name
+  return { scheme, host, port, servername, verify: verifyTls }
+}
+
+function hostHeaderOf(origin: NodeOrigin, config: UpstreamConfig): string | undefined {
+  if (config.passHost === 'pass') return undefined
+  return config.passHost === 'node' ? nodeHostHeader(origin) : config.upstreamHost
+}
+
+function failWithoutNode(sink: ResponseSink): PendingRequest {
+  const message = 'no node of the upstream has a weight'
+  const error = new UpstreamError('GW_UPSTREAM_NO_NODE', message, { safeToRetry: true })
+  return new FailedCall(sink, error)
+}

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
@@ -110,10 +111,12 @@ export class RawClient {
   async ended(): Promise<void> {
     const signal = AbortSignal.timeout(WAIT_MS)
     while (!this.closed) {
-      await Promise.race([
+      const next = Promise.race([
         once(this.socket, 'end', { signal }),
         once(this.socket, 'close', { signal }),
       ])
+      // A reset is an end too; `reset` tells it apart.
+      await next.catch((error: NodeJS.ErrnoException) => assert.equal(error.code, 'ECONNRESET'))
     }
     this.socket.destroy()
   }

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { Exchange } from '../../src/http/exchange.ts'
+import { countOf, ok, startEngine } from './engine-fixture.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+
+suite('drain', () => {
+  test('closes idle connections and finishes the busy ones', async (t) => {
+    const held: Exchange[] = []
+    const options = { drainGraceMs: 0 }
+    const { client, engine } = await startEngine(
+      t,
+      (exchange) => (exchange.target === '/slow' ? held.push(exchange) : ok(exchange)),
+      options,
+    )
+    const idle = await client()
+    idle.send(GET)
+    await idle.until((text) => text.endsWith('ok'))
+    const busy = await client()
+    busy.send(GET.replace('/', '/slow') + GET)
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    engine.drain()
+    await idle.ended()
+    held[0]?.reply(200, [], 'done')
+    await busy.ended()
+    assert.match(busy.received, /Connection: close\r\n\r\ndone$/)
+    await engine.whenIdle()
+    assert.equal(engine.connections, 0)
+  })
+
+  test('answers a request that was on its way to a connection just used', async (t) => {
+    const { client, engine } = await startEngine(t, ok)
+    const raw = await client()
+    raw.send(GET)
+    await raw.until((text) => text.endsWith('ok'))
+    engine.drain()
+    raw.send(GET)
+    await raw.ended()
+    assert.equal(countOf(raw.received, '200 OK'), 2)
+    assert.equal(countOf(raw.received, 'Connection: close'), 1)
+  })
+
+  test('gives up connections that stay silent', async (t) => {
+    const { client, engine } = await startEngine(t, ok, {
+      drainGraceMs: 20,
+      keepAliveTimeoutMs: 400,
+    })
+    await (await client()).socket.read()
+    const used = await client()
+    used.send(GET)
+    await used.until((text) => text.endsWith('ok'))
+    engine.drain()
+    await used.ended()
+    await engine.whenIdle()
+  })
+})
+
+suite('stop', () => {
+  test('cuts everything, and may be called twice', async (t) => {
+    const aborted: boolean[] = []
+    const { client, engine } = await startEngine(t, (exchange) => {
+      exchange.onClose = (value) => aborted.push(value)
+    })
+    const raw = await client()
+    raw.send(GET)
+    while (engine.pendingRequests === 0) await new Promise((resolve) => setImmediate(resolve))
+    engine.stop()
+    engine.stop()
+    await raw.ended()
+    await engine.whenIdle()
+    assert.deepEqual(aborted, [true])
+    assert.equal(engine.pendingRequests, 0)
+  })
+})

@@ -12,7 +12,7 @@ import { checkMetadata, checkPlugins, type PluginChecks } from './validate-plugi
 import { describeAt, describeFailure } from './validation-reason.ts'
 
 /** A valid object with its defaults filled in, or the reason why it is none. */
-export type Decoded<T> = { ok: true; value: T } | { ok: false; reason: string }
+type Decoded<T> = { ok: true; value: T } | { ok: false; reason: string }
 
 /** Turns what a client, a backup or the database says into objects of the model. */
 export interface ResourceValidator {
@@ -21,7 +21,7 @@ export interface ResourceValidator {
 }
 
 /** Compiles a schema; the validator fills defaults into the object it is given. */
-export type CompileSchema = (schema: TSchema) => ValidateFunction
+type CompileSchema = (schema: TSchema) => ValidateFunction
 
 const ajv = new Ajv({
   strict: true,

@@ -16,14 +16,14 @@ export const Id = Type.Union(
 )
 export type Id = Static<typeof Id>
 
-export const Name = Type.String({ minLength: 1, maxLength: 256 })
+const Name = Type.String({ minLength: 1, maxLength: 256 })
 
-export const Description = Type.String({ maxLength: 256 })
+const Description = Type.String({ maxLength: 256 })
 
 /** Seconds since the epoch; written by the control plane. */
 export const Timestamp = Type.Integer()
 
-export const Labels = Dictionary(
+const Labels = Dictionary(
   Type.String({
     minLength: 1,
     maxLength: 256,

@@ -11,7 +11,7 @@ import { checkSsl, Ssl } from './ssl.ts'
 import { checkUpstream, Upstream } from './upstream.ts'
 
 /** What an object of each kind looks like once validated, defaults filled in. */
-export interface ResourceTypes {
+interface ResourceTypes {
   routes: Route
   services: Service
   upstreams: Upstream

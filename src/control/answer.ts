@@ -1,0 +1,16 @@
+/** What the Admin API says to one request. */
+export interface Answer {
+  status: number
+  body: unknown
+  headers?: Record<string, string>
+}
+
+/** An answer that nothing was done, and why. */
+export function refusal(status: number, reason: string): Answer {
+  return { status, body: { error_msg: reason } }
+}
+
+/** APISIX's words for an object that does not exist. */
+export function keyNotFound(): Answer {
+  return { status: 404, body: { message: 'Key not found' } }
+}

@@ -1,0 +1,73 @@
+import type { Logger } from 'pino'
+import { StoreError } from '../model/errors.ts'
+import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import type { ConfigRepository, ConfigTransaction } from '../store/config-repository.ts'
+import { type Answer, refusal } from './answer.ts'
+import { keyOf, showResource } from './resource-answer.ts'
+import type { ResourceDefinition } from './resource-definition.ts'
+
+/** Which object a write is about, and who wants it. */
+interface WriteTarget {
+  group: string
+  actor: string
+  kind: ResourceKind
+  id: string
+}
+
+/** What a transaction decided. `none`: nothing was written, the answer says why. */
+export type Outcome =
+  | { op: 'none'; answer: Answer }
+  | { op: 'delete' }
+  | {
+      op: 'put'
+      definition: ResourceDefinition
+      value: ResourceBody
+      /** Undefined = the object is new. */
+      createdRevision: number | undefined
+    }
+
+/** Writes one object per transaction and answers for it. */
+export interface ConfigWriter {
+  /** `decide` may run twice (a connection broke under it) and must have no effect but on `tx`. */
+  write(target: WriteTarget, decide: (tx: ConfigTransaction) => Promise<Outcome>): Promise<Answer>
+}
+
+export function createConfigWriter(repository: ConfigRepository, log: Logger): ConfigWriter {
+  return {
+    async write(target, decide) {
+      const { group, actor, kind, id } = target
+      try {
+        const { result, mark } = await repository.write(group, actor, decide)
+        if (result.op === 'none') return result.answer
+        const { revision } = mark
+        const facts = { kind, id, group, revision, actor }
+        log.info(facts, result.op === 'put' ? 'resource written' : 'resource deleted')
+        return { ...answerFor(target, result, revision), headers: revisionHeader(revision) }
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+        log.warn({ kind, id, group, actor, reason: error.message }, 'write refused')
+        return refusal(503, error.message)
+      }
+    },
+  }
+}
+
+function answerFor(
+  { kind, id }: WriteTarget,
+  outcome: Exclude<Outcome, { op: 'none' }>,
+  revision: number,
+): Answer {
+  if (outcome.op === 'delete') {
+    // APISIX counts in a string, for the sake of its oldest clients.
+    return { status: 200, body: { key: keyOf(kind, id), deleted: '1' } }
+  }
+  const { definition, value, createdRevision = revision } = outcome
+  return {
+    status: outcome.createdRevision === undefined ? 201 : 200,
+    body: showResource(definition, { body: value, createdRevision, revision }),
+  }
+}
+
+function revisionHeader(revision: number): Record<string, string> {
+  return { 'x-holdfast-revision': `${revision}` }
+}

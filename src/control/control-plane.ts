@@ -1,0 +1,89 @@
+import type { AddressInfo } from 'node:net'
+import type { Logger } from 'pino'
+import { RESOURCE_KINDS, type ResourceKind } from '../model/resource-kind.ts'
+import type { ConfigRepository } from '../store/config-repository.ts'
+import { createResourceValidator, type ResourceValidator } from '../support/validate-resource.ts'
+import type { ResourceHandler } from './admin-request.ts'
+import { addAdminRoutes } from './admin-routes.ts'
+import { createKeyCheck } from './auth.ts'
+import type { ConfigReader } from './config-reader.ts'
+import { createConfigWriter } from './config-writer.ts'
+import { createHttpServer } from './http-server.ts'
+import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
+import { createResourceReads } from './resource-reads.ts'
+import { createResourceWrites } from './resource-writes.ts'
+import { addStatusRoutes, type Readiness } from './status-routes.ts'
+
+export interface ControlPlaneSettings {
+  adminListen: { host: string; port: number }
+  adminKey: string
+  /** How long `stop` waits for requests in flight. */
+  drainTimeoutMs: number
+}
+
+export interface ControlPlaneDeps {
+  repository: ConfigRepository
+  reader: ConfigReader
+  readiness: () => Readiness
+  log: Logger
+  /** Default: one that knows no plugins. */
+  validator?: ResourceValidator
+  /** Milliseconds since the epoch; the system's clock unless told. */
+  now?: () => number
+}
+
+/** The Admin API server. It depends on the database for answers, never for being alive. */
+export interface ControlPlane {
+  /** Listens; resolves with the address. Rejects when the port is taken. */
+  start(): Promise<{ host: string; port: number }>
+  /** Takes no new connections, lets requests in flight finish. Idempotent. */
+  stop(): Promise<void>
+}
+
+export function createControlPlane(
+  settings: ControlPlaneSettings,
+  deps: ControlPlaneDeps,
+): ControlPlane {
+  const app = createHttpServer(deps.log)
+  let stopping: Promise<void> | undefined
+  // A connection kept alive by the last answer would hold the stop until the drain time-out.
+  app.addHook('onSend', async (_, reply) => {
+    if (stopping !== undefined) reply.header('connection', 'close')
+  })
+
+  addStatusRoutes(app, deps.readiness)
+  addAdminRoutes(app, createHandlers(deps), createKeyCheck(settings.adminKey))
+
+  async function stopServer(): Promise<void> {
+    const cut = setTimeout(() => app.server.closeAllConnections(), settings.drainTimeoutMs)
+    await app.close()
+    clearTimeout(cut)
+  }
+
+  return {
+    async start() {
+      await app.listen(settings.adminListen)
+      const { address: host, port } = app.server.address() as AddressInfo
+      return { host, port }
+    },
+    stop() {
+      stopping ??= stopServer()
+      return stopping
+    },
+  }
+}
+
+function createHandlers(deps: ControlPlaneDeps): Record<ResourceKind, ResourceHandler> {
+  const { repository, reader, log, now = Date.now } = deps
+  const writer = createConfigWriter(repository, log)
+  const validator = deps.validator ?? createResourceValidator(() => undefined)
+  const handlers = RESOURCE_KINDS.map((kind) => {
+    const definition = RESOURCE_DEFINITIONS[kind]
+    const handler: ResourceHandler = {
+      ...createResourceReads(definition, reader),
+      ...createResourceWrites(definition, { writer, validator, now }),
+    }
+    return [kind, handler] as const
+  })
+  return Object.fromEntries(handlers) as Record<ResourceKind, ResourceHandler>
+}

@@ -1,0 +1,116 @@
+import type { Logger } from 'pino'
+import type { ControlSettings } from '../settings/control-settings.ts'
+import { type ChangeFeed, createChangeFeed } from '../store/change-feed.ts'
+import { createConfigFollower } from '../store/config-follower.ts'
+import { type ConfigRepository, createConfigRepository } from '../store/config-repository.ts'
+import { createDatabase, type Database } from '../store/database.ts'
+import { ConfigMirrors } from './config-mirrors.ts'
+import { createConfigReader } from './config-reader.ts'
+import { createControlPlane } from './control-plane.ts'
+import { createSchemaKeeper, guardRepository, type SchemaKeeper } from './schema-keeper.ts'
+import type { Readiness } from './status-routes.ts'
+
+const DEFAULT_GROUP = 'default'
+
+export interface RunningControlPlane {
+  /** Where the Admin API listens. */
+  address: { host: string; port: number }
+  /** Lets requests in flight finish, within the drain time-out. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Runs the control plane. It listens at once and is live without PostgreSQL; the schema and the
+ * mirrors follow when there is one. @throws when the address is taken.
+ */
+export async function runControlPlane(
+  settings: ControlSettings,
+  log: Logger,
+): Promise<RunningControlPlane> {
+  const component = (name: string) => log.child({ component: name })
+  const url = settings.databaseUrl
+  const applicationName = 'holdfast control'
+  const database = createDatabase({ url, log: component('database'), applicationName })
+  const schema = createSchemaKeeper(database, component('schema'))
+  const repository = guardRepository(createConfigRepository(database), schema)
+  const feed = createChangeFeed({ url, log: component('subscription'), applicationName })
+  const mirrors = createMirrors(settings, { database, repository, feed, log })
+  const server = createControlPlane(settings, {
+    repository,
+    reader: createConfigReader({ repository, database, mirrors }),
+    readiness: () => readinessOf(database, schema, mirrors),
+    log: component('admin'),
+  })
+  let stopping: Promise<void> | undefined
+
+  async function stop(): Promise<void> {
+    await server.stop()
+    await schema.stop()
+    await Promise.all([mirrors.stop(), feed.stop()])
+    await database.stop()
+    log.info('control plane stopped')
+  }
+
+  try {
+    const address = await server.start()
+    log.info({ address }, 'control plane listening')
+    void schema.done.then(() => followGroups(repository, feed, mirrors, log))
+    return {
+      address,
+      stop() {
+        stopping ??= stop()
+        return stopping
+      },
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+interface MirrorParts {
+  database: Database
+  repository: ConfigRepository
+  feed: ChangeFeed
+  log: Logger
+}
+
+function createMirrors(settings: ControlSettings, parts: MirrorParts): ConfigMirrors {
+  const { database, repository, feed, log } = parts
+  const pollMs = settings.pollIntervalMs
+  return new ConfigMirrors({
+    repository,
+    createFollower: (group, log) =>
+      createConfigFollower({ repository, feed, database, group, log, pollMs }),
+    log,
+  })
+}
+
+/** From here on, every group can be read while PostgreSQL is away. */
+async function followGroups(
+  repository: ConfigRepository,
+  feed: ChangeFeed,
+  mirrors: ConfigMirrors,
+  log: Logger,
+): Promise<void> {
+  if (mirrors.stopped) return
+  feed.start()
+  mirrors.follow(DEFAULT_GROUP)
+  try {
+    for (const group of await repository.listGroups()) mirrors.follow(group)
+  } catch (err) {
+    // Each of the others is followed when somebody reads it.
+    log.warn({ err }, 'groups not listed')
+  }
+}
+
+function readinessOf(database: Database, schema: SchemaKeeper, mirrors: ConfigMirrors): Readiness {
+  const { status, reason = 'the database has not answered yet' } = database.state
+  const problem = schema.problem ?? (status === 'up' ? undefined : reason)
+  const mirror = mirrors.get(DEFAULT_GROUP)
+  const revision = mirror?.revision ?? 0
+  if (problem === undefined) return { ready: true, source: 'database', revision }
+  return mirror
+    ? { ready: true, source: 'memory', revision, reason: problem }
+    : { ready: false, reason: problem }
+}

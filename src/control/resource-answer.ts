@@ -1,0 +1,38 @@
+import type { ResourceBody } from '../model/resource-kind.ts'
+import type { ResourceDefinition } from './resource-definition.ts'
+
+/** An object as the Admin API shows it. */
+export interface ShownResource {
+  key: string
+  value: ResourceBody
+  /** Revision that created it. */
+  createdIndex: number
+  /** Revision that last changed it. */
+  modifiedIndex: number
+}
+
+/** Puts a stored object into APISIX's envelope, without what nobody may see. */
+export function showResource(
+  { kind, key, hidden = [] }: ResourceDefinition,
+  { body, createdRevision, revision }: StoredBody,
+): ShownResource {
+  const value = { ...body }
+  for (const field of hidden) delete value[field]
+  return {
+    key: keyOf(kind, String(body[key])),
+    value,
+    createdIndex: createdRevision,
+    modifiedIndex: revision,
+  }
+}
+
+interface StoredBody {
+  body: ResourceBody
+  createdRevision: number
+  revision: number
+}
+
+/** The name of an object in APISIX's store. */
+export function keyOf(kind: string, id: string): string {
+  return `/apisix/${kind}/${id}`
+}

@@ -1,0 +1,202 @@
+import { randomInt } from 'node:crypto'
+import type { ResourceBody } from '../model/resource-kind.ts'
+import type { ConfigTransaction } from '../store/config-repository.ts'
+import type { ResourceValidator } from '../support/validate-resource.ts'
+import type { AdminRequest, ResourceHandler } from './admin-request.ts'
+import { type Answer, keyNotFound, refusal } from './answer.ts'
+import type { ConfigWriter, Outcome } from './config-writer.ts'
+import { mergePatch, replaceAt } from './merge-patch.ts'
+import { checkNotReferenced, checkReferences } from './references.ts'
+import type { ResourceDefinition } from './resource-definition.ts'
+
+export interface WriteDeps {
+  writer: ConfigWriter
+  validator: ResourceValidator
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+/** Either of the two: what to go on with, or the answer that ends the request. */
+type Step<T> = { ok: true; value: T } | { ok: false; answer: Answer }
+
+/**
+ * Answers PUT, POST, PATCH and DELETE for one kind. What depends on other objects is decided inside
+ * the write transaction, under the group's lock.
+ */
+export function createResourceWrites(
+  definition: ResourceDefinition,
+  { writer, validator, now }: WriteDeps,
+): Omit<ResourceHandler, 'GET'> {
+  const { kind, label, key, unsupported } = definition
+
+  async function put(request: AdminRequest): Promise<Answer> {
+    const given = requireObject(request.body, 'missing configurations')
+    if (!given.ok) return given.answer
+    const forbidden = findForbidden(given.value)
+    if (forbidden) return refuse(forbidden)
+    const named = nameForPut(given.value, request.id)
+    if (!named.ok) return named.answer
+    const valid = validate(named.value)
+    if (!valid.ok) return valid.answer
+    const id = String(valid.value[key])
+    return writer.write({ ...request, kind, id }, (tx) => store(tx, id, valid.value))
+  }
+
+  async function post(request: AdminRequest): Promise<Answer> {
+    const given = requireObject(request.body, 'missing configurations')
+    if (!given.ok) return given.answer
+    if (request.id !== undefined || given.value.id !== undefined) {
+      return refuse(`wrong ${label} id, do not need it`)
+    }
+    const forbidden = findForbidden(given.value)
+    if (forbidden) return refuse(forbidden)
+    const id = generateId(now())
+    const valid = validate({ ...given.value, id })
+    if (!valid.ok) return valid.answer
+    return writer.write({ ...request, kind, id }, (tx) => store(tx, id, valid.value))
+  }
+
+  async function patch(request: AdminRequest): Promise<Answer> {
+    const { id, body, subPath } = request
+    if (id === undefined) return refuse(`missing ${label} id`)
+    if (body === undefined) return refuse('missing new configuration')
+    if (subPath.length === 0 && !isObject(body)) {
+      return refuse(`invalid configuration: expected object, got ${typeName(body)}`)
+    }
+    return writer.write({ ...request, kind, id }, async (tx) => {
+      const stored = await tx.get(kind, id)
+      if (!stored) return { op: 'none', answer: keyNotFound() }
+      const patched = applyPatch(stored.body, request, now())
+      if (!patched.ok) return { op: 'none', answer: patched.answer }
+      const named = nameForPut(patched.value, id)
+      if (!named.ok) return { op: 'none', answer: named.answer }
+      const valid = validate(named.value)
+      return valid.ok ? replace(tx, id, valid.value, stored) : { op: 'none', answer: valid.answer }
+    })
+  }
+
+  async function remove(request: AdminRequest): Promise<Answer> {
+    const { id, query } = request
+    if (id === undefined) return refuse(`missing ${label} id`)
+    return writer.write({ ...request, kind, id }, async (tx) => {
+      if (!(await tx.get(kind, id))) return { op: 'none', answer: keyNotFound() }
+      const inUse = query['force'] === 'true' ? undefined : await checkNotReferenced(tx, kind, id)
+      if (inUse) return { op: 'none', answer: refuse(inUse) }
+      await tx.delete(kind, id)
+      return { op: 'delete' }
+    })
+  }
+
+  /** Puts the key from the URL into the object, where both must agree. */
+  function nameForPut(body: ResourceBody, id: string | undefined): Step<ResourceBody> {
+    const own = body[key]
+    if (id === undefined) {
+      if (own === undefined && key === 'id') return stop(refuse(`missing ${label} id`))
+      return { ok: true, value: body }
+    }
+    if (key === 'username') {
+      return own === undefined || own === id
+        ? { ok: true, value: body }
+        : stop(refuse('wrong username'))
+    }
+    if (own !== undefined && String(own) !== id) return stop(refuse(`wrong ${label} id`))
+    return { ok: true, value: { ...body, id } }
+  }
+
+  function validate(body: ResourceBody): Step<ResourceBody> {
+    const decoded = validator.decode(kind, body)
+    return decoded.ok
+      ? { ok: true, value: decoded.value as ResourceBody }
+      : stop(refuse(decoded.reason))
+  }
+
+  async function store(tx: ConfigTransaction, id: string, body: ResourceBody): Promise<Outcome> {
+    const seconds = Math.floor(now() / 1000)
+    const stored = await tx.get(kind, id)
+    const value = {
+      ...body,
+      create_time: stored?.body.create_time ?? seconds,
+      update_time: seconds,
+    }
+    return replace(tx, id, value, stored)
+  }
+
+  async function replace(
+    tx: ConfigTransaction,
+    id: string,
+    value: ResourceBody,
+    stored: { createdRevision: number } | undefined,
+  ): Promise<Outcome> {
+    const problem =
+      (await checkReferences(tx, definition, value)) ?? (await definition.check?.(tx, id, value))
+    if (problem) return { op: 'none', answer: refuse(problem) }
+    tx.put(kind, id, value)
+    return { op: 'put', definition, value, createdRevision: stored?.createdRevision }
+  }
+
+  const notOffered = (method: string) => async () =>
+    refusal(405, `not supported \`${method}\` method for ${label}`)
+
+  return {
+    PUT: put,
+    POST: unsupported.includes('POST') ? notOffered('POST') : post,
+    PATCH: unsupported.includes('PATCH') ? notOffered('PATCH') : patch,
+    DELETE: remove,
+  }
+}
+
+function applyPatch(
+  stored: ResourceBody,
+  { body, subPath }: AdminRequest,
+  nowMs: number,
+): Step<ResourceBody> {
+  const seconds = Math.floor(nowMs / 1000)
+  if (subPath.length > 0) {
+    const replaced = replaceAt(stored, subPath, body)
+    if (!replaced.ok) return stop(refuse(`invalid sub-path: ${replaced.path}`))
+    return { ok: true, value: { ...replaced.value, update_time: seconds } }
+  }
+  const patch = body as ResourceBody
+  const merged = mergePatch(stored, patch) as ResourceBody
+  const { create_time = stored.create_time ?? seconds } = merged
+  return { ok: true, value: { ...merged, create_time, update_time: patch.update_time ?? seconds } }
+}
+
+function requireObject(body: unknown, missing: string): Step<ResourceBody> {
+  if (body === undefined || body === null) return stop(refuse(missing))
+  return isObject(body)
+    ? { ok: true, value: body }
+    : stop(refuse(`invalid configuration: wrong type: expected object, got ${typeName(body)}`))
+}
+
+/** The control plane alone says when an object was created and changed. */
+function findForbidden(body: ResourceBody): string | undefined {
+  const upstream = isObject(body['upstream']) ? body['upstream'] : {}
+  for (const field of ['create_time', 'update_time']) {
+    if (body[field] !== undefined) return `the property is forbidden: ${field}`
+    if (upstream[field] !== undefined) return `the property is forbidden: upstream.${field}`
+  }
+  return undefined
+}
+
+/** 20 digits, as APISIX's are, in the order of creation; random so that replicas do not meet. */
+function generateId(nowMs: number): string {
+  return `${nowMs}`.padStart(13, '0') + `${randomInt(10_000_000)}`.padStart(7, '0')
+}
+
+function refuse(reason: string): Answer {
+  return refusal(400, reason)
+}
+
+function stop(answer: Answer): { ok: false; answer: Answer } {
+  return { ok: false, answer }
+}
+
+function isObject(value: unknown): value is ResourceBody {
+  return value !== null && typeof value === 'object' && !Array.isArray(value)
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}

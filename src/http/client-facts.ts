@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ClientConnection } from './exchange.ts'
 
-export type ClientFacts = ClientConnection
-
 const MAPPED_IPV4 = '::ffff:'
 
 /** Reads the addresses of a connection once: each costs a system call. Empty when it is gone already. */

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
+import type { ConnectionEngine } from './connection-engine.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits.ts'
 import type { Refusal } from './refusal.ts'
-import { type ConnectionEngine, ServerConnection } from './server-connection.ts'
+import { ServerConnection } from './server-connection.ts'
 
 /** Time-outs are checked by one sweep over all connections, this often at most. */
 const MAX_TICK_MS = 500

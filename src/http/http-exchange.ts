@@ -29,6 +29,8 @@ export interface ExchangeOwner {
   responseEnded(exchange: HttpExchange): void
   /** The handler broke the contract. Answered with 500 while that is possible, else a cut. */
   handlerFailed(exchange: HttpExchange, error: unknown): void
+  /** A callback of the handler threw; what it was told holds nevertheless. */
+  callbackFailed(error: unknown): void
   /** The response can not be completed. */
   cut(exchange: HttpExchange): void
 }
@@ -134,7 +136,20 @@ export class HttpExchange implements Exchange {
     if (this.#over) return
     this.#over = true
     this.#held = undefined
-    this.onClose?.(aborted)
+    try {
+      this.onClose?.(aborted)
+    } catch (error) {
+      this.#owner.callbackFailed(error)
+    }
+  }
+
+  /** The client can take more. */
+  drained(): void {
+    try {
+      this.onDrain?.()
+    } catch (error) {
+      this.#owner.handlerFailed(this, error)
+    }
   }
 
   /** Builds the head; returns false if that was not possible. */

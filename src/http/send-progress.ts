@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ConnectionEngine } from './server-connection.ts'
+import type { ConnectionEngine } from './connection-engine.ts'
 
 /** The stream handle below a socket. Not public, but the only place that knows of partial writes. */
 interface StreamHandle {

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
-import { type ClientFacts, clientFacts } from './client-facts.ts'
-import type { ExchangeHandler } from './exchange.ts'
+import { clientFacts } from './client-facts.ts'
+import type { ConnectionEngine } from './connection-engine.ts'
+import type { ClientConnection } from './exchange.ts'
 import { HeadParser } from './head-parser.ts'
 import { type ExchangeOwner, HttpExchange } from './http-exchange.ts'
-import type { HttpLimits } from './limits.ts'
+import { InputQueue } from './input-queue.ts'
 import { REFUSALS, type Refusal } from './refusal.ts'
 import { refusalMessage } from './refusal-message.ts'
 import { type BodyOwner, RequestBody } from './request-body.ts'
@@ -20,44 +21,26 @@ const NEVER = Number.POSITIVE_INFINITY
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 const NOTHING = Buffer.alloc(0)
 
-/** What a connection needs of its engine. Time is counted in ticks of the engine's sweep. */
-export interface ConnectionEngine {
-  readonly limits: HttpLimits
-  readonly handler: ExchangeHandler
-  readonly now: number
-  readonly draining: boolean
-  deadline(timeoutMs: number): number
-  dateLine(): string
-  flushLater(exchange: HttpExchange): void
-  exchangeBegan(): void
-  exchangeEnded(): void
-  refused(refusal: Refusal): void
-  handlerFailed(error: unknown): void
-  connectionClosed(connection: ServerConnection): void
-}
-
 /**
  * One client connection: reads heads and bodies, one exchange at a time.
  *
  * idle -first byte-> head -complete-> exchange (-> discarding the rest of its body) -> idle
  * any -refusal, last response, time-out-> closing (our side is shut, theirs is read for a while) -> gone
  *
- * Bytes that can not be used yet wait in `#pending`, at most one read of the socket, which is then paused.
+ * The next head is read when the response before it has left: pipelined requests wait in `#input`.
  */
 export class ServerConnection implements ExchangeOwner, BodyOwner {
   readonly socket: Socket
-  readonly facts: ClientFacts
+  readonly facts: ClientConnection
   readonly #engine: ConnectionEngine
   readonly #parser: HeadParser
   readonly #progress: SendProgress
+  readonly #input: InputQueue
   #exchange: HttpExchange | undefined = undefined
   /** The request body that is on the wire; may outlive its exchange while it is discarded. */
   #body: RequestBody | undefined = undefined
   #expectsContinue = false
-  #pending: Buffer | undefined = undefined
-  #position = 0
   #running = false
-  #paused = false
   #closing = false
   #inputEnded = false
   #served = 0
@@ -70,13 +53,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     this.facts = clientFacts(socket)
     this.#parser = new HeadParser(engine.limits)
     this.#progress = new SendProgress(socket)
+    this.#input = new InputQueue(socket)
     this.#readDeadline = engine.deadline(engine.limits.headerTimeoutMs)
     // A client may shut its side after the request; the answer must still reach it.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#exchange?.onDrain?.())
+    socket.on('drain', () => this.#exchange?.drained())
     socket.on('error', () => undefined)
     socket.on('close', () => this.#onClose())
     socket.resume()
@@ -91,11 +75,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     if (this.#engine.draining || this.#served >= this.#engine.limits.maxRequestsPerConnection) {
       return false
     }
-    if (this.#inputEnded && this.#pending === undefined) return false
-    const body = this.#body
-    if (body === undefined || body.complete || body.started) return true
-    // Nobody has asked for the body: whether it comes at all is open, or it is not worth reading.
-    return !this.#expectsContinue && (body.remaining ?? 0) <= MAX_DISCARDED_BYTES
+    if (this.#inputEnded && this.#input.bytes === undefined) return false
+    if (this.#body === undefined || this.#body.started) return true
+    // Nobody has asked for the body. One that waits for our 100 may come or not: nobody can tell.
+    return !this.#expectsContinue && isWorthReading(this.#body)
   }
 
   dateLine(): string {
@@ -117,12 +100,16 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     if (this.#exchange === exchange) this.#refuse(REFUSALS.internal)
   }
 
+  callbackFailed(error: unknown): void {
+    this.#engine.handlerFailed(error)
+  }
+
   cut(exchange: HttpExchange): void {
     if (this.#exchange === exchange) this.#destroy()
   }
 
   bodyFlows(_body: RequestBody, first: boolean): void {
-    if (first && this.#expectsContinue && this.#pending === undefined) {
+    if (first && this.#expectsContinue && this.#input.bytes === undefined) {
       if (this.#exchange?.headSent === false) this.socket.write(CONTINUE, 'latin1')
     }
     if (first) this.#expectsContinue = false
@@ -171,20 +158,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
       if (this.#lingerBudget < 0) this.socket.destroy()
       return
     }
-    if (this.#pending === undefined) {
-      this.#pending = chunk
-      this.#position = 0
-    } else {
-      this.#pending = Buffer.concat([this.#pending.subarray(this.#position), chunk])
-      this.#position = 0
-    }
+    this.#input.put(chunk)
     this.#run()
   }
 
   /** The client has shut its side. */
   #onEnd(): void {
     this.#inputEnded = true
-    if (this.#closing || this.#pending !== undefined) return
+    if (this.#closing || this.#input.bytes !== undefined) return
     this.#meetEnd()
   }
 
@@ -208,8 +189,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     this.#running = true
     const limit = this.#served + MAX_REQUESTS_PER_TURN
     try {
-      while (this.#pending !== undefined && !this.#closing && this.#served < limit) {
-        if (!this.#step(this.#pending)) break
+      while (this.#input.bytes !== undefined && !this.#closing && this.#served < limit) {
+        if (!this.#step(this.#input.bytes)) break
       }
     } catch (error) {
       this.#engine.handlerFailed(error)
@@ -232,14 +213,9 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     return true
   }
 
-  #advance(bytes: Buffer, position: number): void {
-    this.#position = position
-    if (position >= bytes.length) this.#pending = undefined
-  }
-
   #readHead(bytes: Buffer): void {
     const wasStarted = this.#parser.started
-    this.#advance(bytes, this.#parser.feed(bytes, this.#position))
+    this.#input.advance(this.#parser.feed(bytes, this.#input.position))
     const head = this.#parser.take()
     if (head !== undefined) {
       this.#begin(head)
@@ -267,9 +243,9 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   }
 
   #readBody(body: RequestBody, bytes: Buffer): void {
-    const end = body.feed(bytes, this.#position)
+    const end = body.feed(bytes, this.#input.position)
     if (this.#closing) return
-    this.#advance(bytes, end)
+    this.#input.advance(end)
     if (body.refusal !== undefined) {
       if (this.#exchange === undefined) this.#destroy()
       else this.#refuse(body.refusal)
@@ -283,13 +259,12 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   /** After a run: who waits for what, and until when. */
   #settle(limit: number): void {
     if (this.#closing) return
-    if (this.#pending !== undefined) {
-      if (this.#served >= limit && this.#exchange === undefined) setImmediate(() => this.#run())
-      this.#pause()
-    } else {
+    if (this.#input.bytes === undefined) {
       if (this.#inputEnded) this.#meetEnd()
-      this.#resume()
+    } else if (this.#served >= limit && this.#exchange === undefined) {
+      setImmediate(() => this.#run())
     }
+    this.#input.regulate()
     this.#setReadDeadline()
   }
 
@@ -297,7 +272,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     const { limits } = this.#engine
     if (this.#closing) return
     if (this.#body !== undefined) {
-      const waits = this.#body.flowing && this.#pending === undefined
+      const waits = this.#body.flowing && this.#input.bytes === undefined
       this.#readDeadline = waits ? this.#engine.deadline(limits.bodyTimeoutMs) : NEVER
     } else if (this.#exchange !== undefined) {
       this.#readDeadline = NEVER
@@ -306,18 +281,6 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
       const timeoutMs = draining ? limits.drainGraceMs : limits.keepAliveTimeoutMs
       this.#readDeadline = this.#engine.deadline(timeoutMs)
     }
-  }
-
-  #pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.socket.pause()
-  }
-
-  #resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.socket.resume()
   }
 
   /** The response has left. */
@@ -335,10 +298,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #discardRest(): boolean {
     const body = this.#body
     if (body === undefined) return true
-    const worthIt = (body.remaining ?? 0) <= MAX_DISCARDED_BYTES
-    body.fail(new Error('the response ended before the request body'))
-    if (worthIt) body.discard(MAX_DISCARDED_BYTES)
-    return worthIt
+    this.#failBody(body, new Error('the response ended before the request body'))
+    if (!isWorthReading(body)) return false
+    body.discard(MAX_DISCARDED_BYTES)
+    return true
   }
 
   /** Answers for the handler, if the response has not begun, and closes. */
@@ -358,17 +321,15 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #closeGracefully(): void {
     if (this.#closing) return
     this.#closing = true
-    this.#pending = undefined
     this.#readDeadline = this.#engine.deadline(this.#engine.limits.lingerTimeoutMs)
     this.socket.end()
-    this.#resume()
+    this.#input.clear()
   }
 
   /** Cuts the connection. */
   #destroy(): void {
     const closeDelimited = this.#exchange?.closeDelimited === true
     this.#closing = true
-    this.#pending = undefined
     // Only a reset tells a client that waits for the end of the connection that this is not the end.
     if (closeDelimited && !this.facts.encrypted) this.socket.resetAndDestroy()
     else this.socket.destroy()
@@ -382,7 +343,19 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     this.#exchange = undefined
     this.#body = undefined
     if (exchange !== undefined) this.#engine.exchangeEnded()
-    body?.fail(error)
+    if (body !== undefined) this.#failBody(body, error)
     exchange?.close(true)
   }
+
+  #failBody(body: RequestBody, error: Error): void {
+    try {
+      body.fail(error)
+    } catch (thrown) {
+      this.#engine.handlerFailed(thrown)
+    }
+  }
+}
+
+function isWorthReading(body: RequestBody): boolean {
+  return (body.remaining ?? 0) <= MAX_DISCARDED_BYTES
 }

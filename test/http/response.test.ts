@@ -207,6 +207,25 @@ suite('handlers that break the contract', () => {
     })
   }
 
+  test('may throw in a callback without harm to others', async (t) => {
+    const { talk, errors } = await startEngine(t, (exchange) => {
+      exchange.onClose = () => assert.fail('boom')
+      ok(exchange)
+    })
+    assert.equal(countOf(await talk(GET + GET_CLOSE), '200 OK'), 2)
+    assert.equal(errors.length, 2)
+  })
+
+  test('get 500 if their sink throws', async (t) => {
+    const { talk, errors } = await startEngine(t, (exchange) => {
+      const boom = () => assert.fail('boom')
+      exchange.body?.start({ onData: boom, onEnd: boom, onError: boom })
+    })
+    const request = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n'
+    assert.match(await talk(`${request}ab`), /^HTTP\/1.1 500 /)
+    assert.equal(errors.length, 2)
+  })
+
   test('are ignored once the exchange is over', async (t) => {
     const held: Exchange[] = []
     const closes: boolean[] = []

@@ -1,0 +1,22 @@
+import type { ExchangeHandler } from './exchange.ts'
+import type { HttpExchange } from './http-exchange.ts'
+import type { HttpLimits } from './limits.ts'
+import type { Refusal } from './refusal.ts'
+
+/** What a connection needs of its engine. Time is counted in ticks of the engine's sweep. */
+export interface ConnectionEngine {
+  readonly limits: HttpLimits
+  readonly handler: ExchangeHandler
+  /** The tick we are at. */
+  readonly now: number
+  readonly draining: boolean
+  /** The first tick at which `timeoutMs` from now have passed. */
+  deadline(timeoutMs: number): number
+  dateLine(): string
+  flushLater(exchange: HttpExchange): void
+  exchangeBegan(): void
+  exchangeEnded(): void
+  refused(refusal: Refusal): void
+  handlerFailed(error: unknown): void
+  connectionClosed(connection: object): void
+}

@@ -41,7 +41,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
 
   const signalAll = async (signal: NodeJS.Signals) => {
     process.kill(server.pid, signal)
-    for (const child of await childrenOf(server.pid)) process.kill(child, signal)
+    for (const child of await childrenOf(server.pid)) signalIfAlive(child, signal)
   }
   return {
     url,
@@ -65,6 +65,15 @@ export async function startServer(settings: Record<string, string> = {}): Promis
       await server.stop()
       await rm(folder, { recursive: true, force: true })
     },
+  }
+}
+
+/** A backend may end between being listed and being signalled. */
+function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

@@ -32,7 +32,14 @@ export interface ConfigWriter {
   write(target: WriteTarget, decide: (tx: ConfigTransaction) => Promise<Outcome>): Promise<Answer>
 }
 
-export function createConfigWriter(repository: ConfigRepository, log: Logger): ConfigWriter {
+interface WriterOptions {
+  repository: Pick<ConfigRepository, 'write'>
+  log: Logger
+  /** Told of each group that something was written to. */
+  onWritten?: ((group: string) => void) | undefined
+}
+
+export function createConfigWriter({ repository, log, onWritten }: WriterOptions): ConfigWriter {
   return {
     async write(target, decide) {
       const { group, actor, kind, id } = target
@@ -42,6 +49,7 @@ export function createConfigWriter(repository: ConfigRepository, log: Logger): C
         const { revision } = mark
         const facts = { kind, id, group, revision, actor }
         log.info(facts, result.op === 'put' ? 'resource written' : 'resource deleted')
+        onWritten?.(group)
         return { ...answerFor(target, result, revision), headers: revisionHeader(revision) }
       } catch (error) {
         if (!(error instanceof StoreError)) throw error

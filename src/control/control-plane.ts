@@ -26,6 +26,8 @@ export interface ControlPlaneDeps {
   reader: ConfigReader
   readiness: () => Readiness
   log: Logger
+  /** Told of each group that something was written to. */
+  onWritten?: (group: string) => void
   /** Default: one that knows no plugins. */
   validator?: ResourceValidator
   /** Milliseconds since the epoch; the system's clock unless told. */
@@ -75,7 +77,7 @@ export function createControlPlane(
 
 function createHandlers(deps: ControlPlaneDeps): Record<ResourceKind, ResourceHandler> {
   const { repository, reader, log, now = Date.now } = deps
-  const writer = createConfigWriter(repository, log)
+  const writer = createConfigWriter({ repository, log, onWritten: deps.onWritten })
   const validator = deps.validator ?? createResourceValidator(() => undefined)
   const handlers = RESOURCE_KINDS.map((kind) => {
     const definition = RESOURCE_DEFINITIONS[kind]

@@ -40,6 +40,7 @@ export async function runControlPlane(
     reader: createConfigReader({ repository, database, mirrors }),
     readiness: () => readinessOf(database, schema, mirrors),
     log: component('admin'),
+    onWritten: (group) => mirrors.follow(group),
   })
   let stopping: Promise<void> | undefined
 

@@ -118,8 +118,16 @@ export class NodeCall implements PendingRequest, Dispatcher.DispatchHandler {
       this.#fail(new Error('reset before the end of the response'))
       return
     }
+    const trailers = readFields(controller.rawTrailers)
     this.#finish(true)
-    this.#sink.onEnd(readFields(controller.rawTrailers))
+    try {
+      this.#sink.onEnd(trailers)
+    } catch (error) {
+      // undici would report it to us as a failure of the response, which is over: lost for good.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   onResponseError(_controller: unknown, error: Error): void {

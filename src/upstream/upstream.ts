@@ -103,8 +103,14 @@ function originOf({ host, port }: NodeConfig, config: UpstreamConfig): NodeOrigi
   }
   // Never the client's Host: connections are kept per name, and clients could make up any number.
   const name = config.passHost === 'rewrite' ? config.upstreamHost : host
-  const servername = name === undefined || isIP(name) !== 0 ? undefined : name
+  const servername = name === undefined ? undefined : sniOf(name)
   return { scheme, host, port, servername, verify: verifyTls }
+}
+
+/** Server name of a host or authority; addresses are not names (RFC 6066, section 3). */
+function sniOf(authority: string): string | undefined {
+  const name = authority.replace(/:\d+$/, '')
+  return isIP(name) !== 0 || name.startsWith('[') || isIP(authority) !== 0 ? undefined : name
 }
 
 function hostHeaderOf(origin: NodeOrigin, config: UpstreamConfig): string | undefined {

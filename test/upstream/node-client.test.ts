@@ -299,6 +299,15 @@ suite('node client: connections', () => {
     assert.equal(sink.error?.safeToRetry, true)
   })
 
+  test('a node that closes every connection at once fails a request once', async (t) => {
+    for (const how of ['end', 'resetAndDestroy', 'destroy'] as const) {
+      const node = await startNode(t, (socket) => socket[how]())
+      const sink = await fetchFrom(clientOf(t, node))
+      assert.match(sink.error?.code ?? '', /^GW_UPSTREAM_(RESET|CONNECT)$/)
+      assert.equal(node.sockets.length, 1)
+    }
+  })
+
   test('a name without an address is a connect error', async (t) => {
     const origin = { scheme: 'http', host: 'no-such-name.invalid', port: 1 } as const
     const client = new NodeClient({ ...origin, servername: undefined, verify: false })
@@ -398,6 +407,28 @@ suite('node client: time-outs and abort', () => {
     const sink = await done
     assert.equal(sink.error?.code, 'GW_UPSTREAM_TIMEOUT')
     assert.equal(sink.error?.safeToRetry, false)
+  })
+
+  test('a slow producer is given its time, and the node its own after that', async (t) => {
+    const answersFirst = await startNode(t, (socket, received) => {
+      if (received.endsWith('0\r\n\r\n') && received.includes('good')) socket.write(ok('thanks'))
+    })
+    for (const [word, text, code] of [
+      ['good', 'thanks', undefined],
+      ['evil', '', 'GW_UPSTREAM_TIMEOUT'],
+    ]) {
+      const source = new SlowBody()
+      const request = { method: 'POST', body: new UploadBody(source) }
+      const done = fetchFrom(clientOf(t, answersFirst), request, { readMs: 50, sendMs: 50 })
+      for (const piece of [...(word ?? '')]) {
+        source.write(piece === 'd' || piece === 'l' ? `${word}` : piece)
+        await new Promise((resolve) => setTimeout(resolve, 60))
+      }
+      source.end()
+      const sink = await done
+      assert.equal(sink.text, text)
+      assert.equal(sink.error?.code, code)
+    }
   })
 
   test('abort before, during and after connecting leaves nothing behind', async (t) => {

@@ -60,13 +60,9 @@ export function parseConnectionTarget(url: string): ConnectionTarget {
     session,
     connectTimeoutMs,
     configFor({ host, port }) {
-      const own = new URLSearchParams(options)
-      const name = host.includes(':') ? `[${host}]` : host
-      const socket = host.startsWith('/')
-      if (socket) own.set('host', host)
-      const place = socket ? '' : name
+      const name = host.includes(':') ? `[${host}]` : encode(host)
       return {
-        connectionString: `postgres://${login}${place}:${port}/${encode(decode(database))}?${own}`,
+        connectionString: `postgres://${login}${name}:${port}/${encode(decode(database))}?${options}`,
       }
     },
   }

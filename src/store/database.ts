@@ -1,5 +1,4 @@
 import type { Logger } from 'pino'
-import { backoffMs } from '../support/backoff.ts'
 import { AttemptError } from './attempt-error.ts'
 import type { CuttableClient } from './client.ts'
 import { type ConnectionTarget, parseConnectionTarget } from './connection-target.ts'
@@ -8,6 +7,7 @@ import {
   describeFailure,
   isConnectionFailure,
   isCredentialFailure,
+  retryDelayMs,
   toStoreError,
   unavailable,
 } from './failure.ts'
@@ -20,10 +20,6 @@ import {
   type TransactionOptions,
 } from './transaction.ts'
 
-const BACKOFF = { baseMs: 200, maxMs: 10_000 }
-/** A wrong password is not mended by asking often, and servers log or ban who does. */
-const CREDENTIALS_BACKOFF = { baseMs: 4_000, maxMs: 20_000 }
-const MIN_RETRY_MS = 100
 /** A caller this soon after a failed attempt is told its reason instead of trying again. */
 const FAIL_FAST_MS = 1_000
 const CREDENTIALS_FAIL_FAST_MS = 5_000
@@ -252,8 +248,7 @@ class Connector implements Database {
 
   #retryLater(error: Error): void {
     if (this.#stopped) return
-    const policy = isCredentialFailure(error.cause) ? CREDENTIALS_BACKOFF : BACKOFF
-    const delayMs = Math.max(MIN_RETRY_MS, backoffMs(this.#attempt, policy))
+    const delayMs = retryDelayMs(error, this.#attempt)
     this.#attempt += 1
     this.#setState({ status: 'down', reason: error.message })
     this.#timer = setTimeout(() => void this.#elect().catch(() => {}), delayMs)

@@ -4,19 +4,21 @@ import { chmod, mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/p
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
 import type { Logger } from 'pino'
 import { GatewayError } from '../model/errors.ts'
+import { CuttableClient } from './client.ts'
 import { choosePostgresAccount, type PostgresAccount } from './embedded/account.ts'
 import { findPostgresBinaries, type PostgresBinaries } from './embedded/binaries.ts'
 import { claimDataDir } from './embedded/claim.ts'
 import { EMBEDDED_NAME, ensureCluster } from './embedded/cluster.ts'
 import { clearOrphan } from './embedded/orphan.ts'
 import { commandEnv } from './embedded/run.ts'
+import { isConnectionFailure, isCredentialFailure } from './failure.ts'
 
 const READY_POLL_MS = 25
 /** Crash recovery of a large log may take minutes; a server that lives is left to it this long. */
 const READY_DEADLINE_MS = 180_000
+const PREPARE_TIMEOUT_MS = 10_000
 const START_ATTEMPTS = 4
 const START_RETRY_MS = 300
 const FAST_STOP_MS = 10_000
@@ -118,7 +120,10 @@ async function launch(target: Launch): Promise<{ child: ChildProcess; port: numb
   for (let attempt = 1; ; attempt += 1) {
     const port = await choosePort(target, attempt)
     const child = await spawnServer(target, port)
-    const failure = await becomesReady(child, port, target.password)
+    const failure = await becomesReady(child, port, target.password).catch(async (error) => {
+      await stopServer(child)
+      throw error
+    })
     if (failure === undefined) {
       await writeFile(join(target.dataDir, 'port'), `${port}\n`)
       return { child, port }
@@ -236,25 +241,25 @@ async function becomesReady(
   return 'deadline'
 }
 
-/** Connects, and creates our database at the first start. */
+/**
+ * Connects, and creates our database at the first start. False = try again soon.
+ * @throws the server's answer when it is up and refuses.
+ */
 async function prepareDatabase(port: number, password: string): Promise<boolean> {
-  const client = new pg.Client({
-    host: '127.0.0.1',
-    port,
-    user: EMBEDDED_NAME,
-    password,
-    database: 'postgres',
+  const client = new CuttableClient({
+    ...{ host: '127.0.0.1', port, user: EMBEDDED_NAME, password, database: 'postgres' },
+    options: '-c default_transaction_read_only=off',
     ssl: false,
-    connectionTimeoutMillis: 1000,
-    query_timeout: 10_000,
   })
-  client.on('error', () => {})
   try {
-    await client.connect()
-    const found = await client.query('SELECT FROM pg_database WHERE datname = $1', [EMBEDDED_NAME])
-    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${EMBEDDED_NAME}`)
+    const deadlineAt = performance.now() + PREPARE_TIMEOUT_MS
+    await client.connectUntil(deadlineAt)
+    const find = 'SELECT FROM pg_database WHERE datname = $1'
+    const { rowCount } = await client.queryUntil(deadlineAt, find, [EMBEDDED_NAME])
+    if (rowCount === 0) await client.queryUntil(deadlineAt, `CREATE DATABASE ${EMBEDDED_NAME}`)
     return true
-  } catch {
+  } catch (error) {
+    if (isCredentialFailure(error) || !isConnectionFailure(error)) throw error
     return false
   } finally {
     await client.end().catch(() => {})

@@ -1,4 +1,11 @@
 import { StoreError } from '../model/errors.ts'
+import { backoffMs } from '../support/backoff.ts'
+
+const MIN_RETRY_MS = 100
+/** Not longer: what happened during an outage shall be visible within 2 s of its end. */
+const BACKOFF = { baseMs: 200, maxMs: 2_000 }
+/** A wrong password is not mended by asking often, and servers log or ban who does. */
+const CREDENTIALS_BACKOFF = { baseMs: 4_000, maxMs: 20_000 }
 
 /** Plain words for what the operating system, Node's TLS or PostgreSQL say. */
 const REASONS: Record<string, string> = {
@@ -69,6 +76,13 @@ export function isConnectionFailure(error: unknown): boolean {
 /** True when retrying quickly is pointless: wrong password, no such role or database. */
 export function isCredentialFailure(error: unknown): boolean {
   return CREDENTIAL_CODES.has(codeOf(error)) || /^SASL/.test((error as Error)?.message ?? '')
+}
+
+/** Jittered delay before retry number `attempt` (0 = the first) after `error`. */
+export function retryDelayMs(error: unknown, attempt: number): number {
+  const cause = error instanceof StoreError ? error.cause : error
+  const policy = isCredentialFailure(cause) ? CREDENTIALS_BACKOFF : BACKOFF
+  return Math.max(MIN_RETRY_MS, backoffMs(attempt, policy))
 }
 
 /** `h1:5432 refuses connections`. Never holds credentials: the texts are PostgreSQL's or ours. */

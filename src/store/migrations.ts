@@ -94,10 +94,12 @@ async function migrateLocked(tx: Transaction): Promise<number> {
 
 /** 0 when nothing was ever migrated. */
 async function readVersion(tx: Transaction): Promise<number> {
-  const [table] = await tx.query<{ found: boolean }>(
-    "SELECT to_regclass('holdfast_schema') IS NOT NULL AS found",
+  // Not to_regclass: its cache may still hold that the table is missing after we waited for the lock.
+  const tables = await tx.query(
+    `SELECT FROM pg_tables
+      WHERE tablename = 'holdfast_schema' AND schemaname = ANY (current_schemas(false))`,
   )
-  if (!table?.found) return 0
+  if (tables.length === 0) return 0
   const [row] = await tx.query<{ version: number }>(
     'SELECT coalesce(max(version), 0) AS version FROM holdfast_schema',
   )

@@ -53,10 +53,6 @@ const REQUEST_FATES = tableOf([
 const END_TO_END = new Set([
   'authorization',
   'cache-control',
-  'content-encoding',
-  'content-length',
-  'content-range',
-  'content-type',
   'cookie',
   'date',
   'etag',
@@ -142,12 +138,18 @@ function connectionOptions(headers: RawHeaders): string[] | undefined {
     if (value === 'keep-alive' || value === 'close') continue
     for (const part of value.split(',')) {
       const option = part.trim()
-      if (option === '' || END_TO_END.has(option) || option.startsWith('x-forwarded-')) continue
+      if (option === '' || isEndToEnd(option)) continue
       options ??= []
       options.push(option)
     }
   }
   return options
+}
+
+function isEndToEnd(option: string): boolean {
+  return (
+    END_TO_END.has(option) || option.startsWith('content-') || option.startsWith('x-forwarded-')
+  )
 }
 
 function isOption(options: string[] | undefined, name: string): boolean {

@@ -135,14 +135,11 @@ class Engine implements HttpEngine, ConnectionEngine {
   }
 }
 
-/** Short enough that the shortest time-out is off by a quarter at most. */
+/** Short enough that the shortest time-out is off by half at most. */
 function tickFor(limits: HttpLimits): number {
-  const shortest = Math.min(
-    limits.headerTimeoutMs,
-    limits.bodyTimeoutMs,
-    limits.keepAliveTimeoutMs,
-    limits.sendTimeoutMs,
-  )
+  const { headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs } = limits
+  const timeouts = [headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs]
+  const shortest = Math.min(...timeouts.filter((timeoutMs) => timeoutMs > 0))
   return Math.min(MAX_TICK_MS, Math.max(MIN_TICK_MS, Math.floor(shortest / 4)))
 }
 

@@ -8,7 +8,7 @@ const NO_TRAILERS: RawHeaders = []
 /** What a body needs of its connection: to be asked for bytes. */
 export interface BodyOwner {
   /** The body flows again: bytes that wait may be fed to it. */
-  bodyFlows(body: RequestBody, first: boolean): void
+  bodyFlows(first: boolean): void
 }
 
 /**
@@ -54,13 +54,13 @@ export class RequestBody implements BodySource {
     this.started = true
     this.#sink = sink
     this.flowing = true
-    this.#owner.bodyFlows(this, true)
+    this.#owner.bodyFlows(true)
   }
 
   resume(): void {
     if (this.flowing || this.#sink === undefined) return
     this.flowing = true
-    this.#owner.bodyFlows(this, false)
+    this.#owner.bodyFlows(false)
   }
 
   /** Nobody wants the rest: up to `budget` wire bytes may be read and dropped. */

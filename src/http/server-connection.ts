@@ -92,7 +92,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   responseEnded(exchange: HttpExchange): void {
     // Mostly the kernel has taken everything by now; then no callback is needed.
     if (this.socket.writableLength === 0) this.#finish(exchange)
-    else this.socket.write(NOTHING, (error) => error ?? this.#finish(exchange))
+    else this.socket.write(NOTHING, (error) => this.#flushed(exchange, error))
   }
 
   handlerFailed(exchange: HttpExchange, error: unknown): void {
@@ -108,7 +108,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     if (this.#exchange === exchange) this.#destroy()
   }
 
-  bodyFlows(_body: RequestBody, first: boolean): void {
+  bodyFlows(first: boolean): void {
     if (first && this.#expectsContinue && this.#input.bytes === undefined) {
       if (this.#exchange?.headSent === false) this.socket.write(CONTINUE, 'latin1')
     }
@@ -283,21 +283,26 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     }
   }
 
+  #flushed(exchange: HttpExchange, error: Error | null | undefined): void {
+    // After an error the connection closes, and the exchange is aborted with it.
+    if (!error) this.#finish(exchange)
+  }
+
   /** The response has left. */
   #finish(exchange: HttpExchange): void {
     if (this.#exchange !== exchange) return
     this.#exchange = undefined
     this.#engine.exchangeEnded()
-    const keep = exchange.keepAlive && this.#discardRest()
-    if (!keep) this.#closeGracefully()
+    const wasRead = this.#discardRest()
+    if (!wasRead || !exchange.keepAlive) this.#closeGracefully()
     exchange.close(false)
     this.#run()
   }
 
-  /** Returns false when what is left of the request is not worth reading. */
+  /** Returns false when the request was not read to its end and what is left is not worth it. */
   #discardRest(): boolean {
     const body = this.#body
-    if (body === undefined) return true
+    if (body === undefined || body.complete) return true
     this.#failBody(body, new Error('the response ended before the request body'))
     if (!isWorthReading(body)) return false
     body.discard(MAX_DISCARDED_BYTES)

@@ -1,7 +1,7 @@
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { type buildConnector, Client, type Dispatcher, errors } from 'undici'
-import { type NodeOrigin, urlOf } from './node-origin.ts'
+import type { NodeOrigin } from './node-origin.ts'
 import { sharedLookup } from './shared-lookup.ts'
 import { tolerateContinue } from './undici-parser.ts'
 
@@ -39,7 +39,8 @@ export class NodeConnection {
     onClosed: (connection: NodeConnection) => void,
   ) {
     this.#origin = origin
-    this.#client = new Client(urlOf(origin), {
+    // We connect and name the Host ourselves: undici need not be able to parse the node's name.
+    this.#client = new Client(`${origin.scheme}://node`, {
       connect: (_, callback) => this.#connect(callback),
       pipelining: 1,
       allowH2: false,

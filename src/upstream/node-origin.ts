@@ -21,13 +21,9 @@ export function nodeHostHeader({ scheme, host, port }: NodeOrigin): string {
   return isStandard ? bracketed(host) : `${bracketed(host)}:${port}`
 }
 
-export function urlOf(origin: NodeOrigin): string {
-  return `${origin.scheme}://${addressOf(origin)}`
-}
-
 export function keyOf(origin: NodeOrigin): string {
   const tls = origin.scheme === 'https' ? `#${origin.servername ?? ''}#${origin.verify}` : ''
-  return `${urlOf(origin)}${tls}`
+  return `${origin.scheme}://${addressOf(origin)}${tls}`
 }
 
 function bracketed(host: string): string {

@@ -269,6 +269,10 @@ suite('router: background rebuild', () => {
     return router.match({ method: 'GET', host: `h${i}`, path: `/r${i}/x` })
   }
 
+  function assertRoutes(router: Router<number>, expected: Map<number, number | undefined>) {
+    for (const [i, value] of expected) assert.equal(routeOf(router, i), value)
+  }
+
   test('starts when most patterns are empty and keeps changes made meanwhile', () => {
     const { router, slices } = manualRouter()
     for (const i of range(0, 4000)) put(router, i)
@@ -279,8 +283,7 @@ suite('router: background rebuild', () => {
 
     const expected = new Map<number, number | undefined>()
     for (const i of range(0, 4000)) expected.set(i, i < 2100 ? undefined : i)
-    let step = 0
-    while (slices.length > 0) {
+    for (let step = 0; slices.length > 0; step++) {
       slices.shift()?.()
       const born = 5000 + step
       const revived = step
@@ -289,8 +292,7 @@ suite('router: background rebuild', () => {
       put(router, revived)
       router.delete(`${gone}`)
       expected.set(born, born).set(revived, revived).set(gone, undefined)
-      step++
-      for (const [i, value] of expected) assert.equal(routeOf(router, i), value)
+      assertRoutes(router, expected)
     }
     assert.ok(router.patterns < 2200, `${router.patterns} patterns are left`)
   })

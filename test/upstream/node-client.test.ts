@@ -308,12 +308,24 @@ suite('node client: connections', () => {
     }
   })
 
-  test('a name without an address is a connect error', async (t) => {
-    const origin = { scheme: 'http', host: 'no-such-name.invalid', port: 1 } as const
-    const client = new NodeClient({ ...origin, servername: undefined, verify: false })
-    t.after(() => client.stop())
-    assert.equal((await fetchFrom(client)).error?.code, 'GW_UPSTREAM_CONNECT')
-  })
+  const unreachable: [what: string, host: string, port: number][] = [
+    ['a name without an address', 'no-such-name.invalid', 1],
+    ['a name that is none', 'a b/c@d', 1],
+    ['a port that is none', '127.0.0.1', 70_000],
+  ]
+  for (const [what, host, port] of unreachable) {
+    test(`${what} is a connect error`, async (t) => {
+      const client = new NodeClient({
+        scheme: 'http',
+        host,
+        port,
+        servername: undefined,
+        verify: false,
+      })
+      t.after(() => client.stop())
+      assert.equal((await fetchFrom(client)).error?.code, 'GW_UPSTREAM_CONNECT')
+    })
+  }
 
   test('a node that closes after its answer, said or unsaid, costs no request', async (t) => {
     for (const field of ['', 'Connection: close\r\n']) {

@@ -5,6 +5,8 @@ import type { ConnectionEngine } from './connection-engine.ts'
 interface StreamHandle {
   bytesWritten?: number
   writeQueueSize?: number
+  /** Of a TLS stream: the handle of the socket that carries it. */
+  _parent?: StreamHandle
 }
 
 /** Watches whether a slow client takes anything at all of what waits for it. */
@@ -37,7 +39,8 @@ export class SendProgress {
    * large write to a slow client would look stalled.
    */
   #takenBytes(): number {
-    const handle = (this.#socket as { _handle?: StreamHandle | null })._handle
+    const own = (this.#socket as { _handle?: StreamHandle | null })._handle
+    const handle = own?._parent ?? own
     if (handle?.bytesWritten === undefined) return -this.#socket.writableLength
     return handle.bytesWritten - (handle.writeQueueSize ?? 0)
   }

@@ -16,6 +16,7 @@ export const ERROR_CODES = [
   'GW_PROTOCOL_IPC',
   'GW_EMBEDDED_DATABASE',
   'GW_PROCESS_ENDED',
+  'GW_LISTEN_FAILED',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net'
 import { toInteger } from './setting.ts'
 
+const SESSION_ATTRS = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby']
+
 /**
  * Checks the shape of `postgres://user:password@host:port,host:port/database?parameters`, which the
  * URL class cannot read because of its several hosts. Returns it unchanged; throws without
@@ -8,23 +10,28 @@ import { toInteger } from './setting.ts'
  */
 export function decodeDatabaseUrl(text: string): string {
   if (/[\s\p{Cc}]/u.test(text)) throw new Error('has white space in it')
-  const rest = /^postgres(?:ql)?:\/\/(?<rest>.*)$/.exec(text)?.groups?.['rest']
-  if (rest === undefined) throw new Error('does not begin with postgres://')
-  const authority = /^[^/?#]*/.exec(rest)?.[0] ?? ''
-  if (rest.includes('#')) throw new Error('has a # that is not written %23')
-  if (authority.split('@').length > 2)
-    throw new Error('has an @ in the password that is not written %40')
+  if (text.includes('#')) throw new Error('has a # that is not written %23')
+  const parts = /^postgres(?:ql)?:\/\/(?<authority>[^/?]*)[^?]*(?:\?(?<query>.*))?$/.exec(
+    text,
+  )?.groups
+  if (parts === undefined) throw new Error('does not begin with postgres://')
   try {
-    decodeURIComponent(rest)
+    decodeURIComponent(text)
   } catch (cause) {
     throw new Error('has a % that is not written %25', { cause })
   }
-  for (const host of hostsOf(authority)) checkHost(host)
+  const authority = parts['authority'] ?? ''
+  const hosts = authority.slice(authority.lastIndexOf('@') + 1)
+  const parameters = new URLSearchParams(parts['query'])
+  checkSessionAttrs(parameters.get('target_session_attrs') ?? 'any')
+  // A Unix socket is named by a parameter: ?host=/run/postgresql.
+  if (hosts !== '' || !parameters.has('host')) hosts.split(',').forEach(checkHost)
   return text
 }
 
-function hostsOf(authority: string): string[] {
-  return authority.slice(authority.lastIndexOf('@') + 1).split(',')
+function checkSessionAttrs(text: string): void {
+  if (SESSION_ATTRS.includes(text)) return
+  throw new Error(`has a target_session_attrs that is none of ${SESSION_ATTRS.join(', ')}`)
 }
 
 function checkHost(text: string): void {

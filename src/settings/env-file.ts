@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
 
 /** One assignment of an env file. */
 export interface EnvEntry {
@@ -9,9 +10,14 @@ export interface EnvEntry {
 
 export interface EnvFile {
   entries: Map<string, EnvEntry>
+  /** The file as Node's own --env-file reads it, see load-settings.ts. */
+  asReadByNode: Record<string, string | undefined>
   /** One sentence each, naming the line; no values, they may be secrets. */
   problems: string[]
 }
+
+/** What there is when there is no file. */
+export const NO_ENV_FILE: EnvFile = { entries: new Map(), asReadByNode: {}, problems: [] }
 
 /** Looked for in this order when nobody names a file; the first that exists is read. */
 const DEFAULT_PATHS = ['conf/holdfast.env', '/etc/holdfast/holdfast.env']
@@ -32,7 +38,7 @@ export function readEnvFile(path: string): EnvFile {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     const reason = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is not UTF-8' : code
-    return { entries: new Map(), problems: [`cannot read the settings file ${path}: ${reason}`] }
+    return { ...NO_ENV_FILE, problems: [`cannot read the settings file ${path}: ${reason}`] }
   }
 }
 
@@ -41,7 +47,7 @@ export function readEnvFile(path: string): EnvFile {
  * quotes (`\n \t \" \\ \$`), an optional `export`, LF or CRLF. Variables are not expanded.
  */
 export function parseEnvFile(text: string, path: string): EnvFile {
-  const file: EnvFile = { entries: new Map(), problems: [] }
+  const file: EnvFile = { entries: new Map(), asReadByNode: parseEnv(text), problems: [] }
   for (const [i, raw] of text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)

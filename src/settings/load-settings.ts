@@ -3,7 +3,7 @@ import envSchema from 'env-schema'
 import type { Static, TObject, TProperties } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { CATALOGUE, ENV_FILE_VARIABLE, type SettingName } from './catalogue.ts'
-import { type EnvFile, findEnvFile, readEnvFile } from './env-file.ts'
+import { type EnvFile, findEnvFile, NO_ENV_FILE, readEnvFile } from './env-file.ts'
 import { formatListenAddress, type ListenAddress, listenersCollide } from './listen-address.ts'
 import { nearestName } from './nearest-name.ts'
 import { SETTING_KEYWORD, type SettingRule } from './setting.ts'
@@ -50,7 +50,7 @@ export function loadSettings<P extends TProperties>(
 ): LoadedSettings<Static<TObject<P>>> {
   const env = source.env ?? process.env
   const path = source.envFile || env[ENV_FILE_VARIABLE] || findEnvFile()
-  const file: EnvFile = path === undefined ? NO_FILE : readEnvFile(path)
+  const file: EnvFile = path === undefined ? NO_ENV_FILE : readEnvFile(path)
   const problems = [...file.problems, ...unknownNamesInFile(file, path ?? '')]
   const given = collectGiven(Object.keys(schema.properties), file, path ?? '', env)
   const values = decodeAll(schema, given, problems)
@@ -66,8 +66,12 @@ export function unknownSettingNames(env: NodeJS.ProcessEnv = process.env): strin
   )
 }
 
+/** Environment for a child of the same binary: our own, with these settings in place of ours. */
+export function childEnvironment(settings: Partial<Record<SettingName, string>>) {
+  return { ...process.env, ...settings }
+}
+
 const MAX_SHOWN = 80
-const NO_FILE: EnvFile = { entries: new Map(), problems: [] }
 
 function isKnown(name: string): boolean {
   return Object.hasOwn(CATALOGUE, name)
@@ -97,7 +101,9 @@ function collectGiven(
   const given = new Map<string, Given>()
   for (const name of names) {
     const entry = file.entries.get(name)
-    const fromEnv = env[name]
+    // Node itself looks for --env-file behind the script's name too, and has then put the values
+    // into the environment: those are the file's, with a line, and read by our rules.
+    const fromEnv = entry && env[name] === file.asReadByNode[name] ? undefined : env[name]
     if (fromEnv) given.set(name, { text: fromEnv, place: '' })
     else if (entry?.value)
       given.set(name, { text: entry.value, place: ` (${path} line ${entry.line})` })

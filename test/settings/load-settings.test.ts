@@ -147,7 +147,7 @@ suite('settings', () => {
     'postgres://u:hunter2@h:99999/db',
     'postgres://u:hunter2@h:/db',
     'postgres://u:hunter2@h,/db',
-    'postgres://u:hunt@er2@h/db',
+    'postgres://u:hunter2@h/db?target_session_attrs=rw',
     'postgres://u:hunter2%@h/db',
     'postgres://u:hunter2 @h/db',
     'postgres://u:#hunter2@h/db',

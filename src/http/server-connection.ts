@@ -113,7 +113,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
       if (this.#exchange?.headSent === false) this.socket.write(CONTINUE, 'latin1')
     }
     if (first) this.#expectsContinue = false
-    this.#run()
+    const bytes = this.#input.bytes
+    // Within the handler's call: what came along with the head is handed over before `start` returns,
+    // so that a short body is known to be whole.
+    if (first && this.#running && bytes !== undefined && this.#body !== undefined) {
+      this.#readBody(this.#body, bytes)
+    } else {
+      this.#run()
+    }
   }
 
   /** Closes when idle for a while; else the next response says that it is the last. */

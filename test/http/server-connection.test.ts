@@ -132,6 +132,21 @@ suite('request bodies', () => {
     assert.match(received, /^HTTP\/1.1 200 OK.*Connection: close/s)
   })
 
+  test('that came along with the head are handed over within start', async (t) => {
+    const seen: string[] = []
+    const { talk } = await startEngine(t, (exchange) => {
+      exchange.body?.start({
+        onData: (chunk) => seen.push(chunk.toString()) > 0,
+        onEnd: () => seen.push('end'),
+        onError: () => seen.push('error'),
+      })
+      seen.push('started')
+      exchange.reply(200, [], 'ok')
+    })
+    assert.equal(countOf(await talk(post('one') + GET_CLOSE), '200 OK'), 2)
+    assert.deepEqual(seen, ['one', 'end', 'started', 'started'])
+  })
+
   test('that nobody reads are skipped when short', async (t) => {
     const { talk } = await startEngine(t, ok)
     const received = await talk(post('x'.repeat(60_000)) + GET_CLOSE)

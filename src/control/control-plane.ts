@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { RESOURCE_KINDS, type ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository } from '../store/config-repository.ts'
-import { createResourceValidator, type ResourceValidator } from '../support/validate-resource.ts'
+import { servedResources } from '../support/served-resources.ts'
+import type { ResourceValidator } from '../support/validate-resource.ts'
 import type { ResourceHandler } from './admin-request.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { createKeyCheck } from './auth.ts'
@@ -78,7 +79,7 @@ export function createControlPlane(
 function createHandlers(deps: ControlPlaneDeps): Record<ResourceKind, ResourceHandler> {
   const { repository, reader, log, now = Date.now } = deps
   const writer = createConfigWriter({ repository, log, onWritten: deps.onWritten })
-  const validator = deps.validator ?? createResourceValidator(() => undefined)
+  const validator = deps.validator ?? servedResources
   const handlers = RESOURCE_KINDS.map((kind) => {
     const definition = RESOURCE_DEFINITIONS[kind]
     const handler: ResourceHandler = {

@@ -69,5 +69,7 @@ export type WorkerMessage =
   /** The worker's state does not fit the delta: it goes on serving and asks for a snapshot. */
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; stats: WorkerStats }
+  /** This many more connections have arrived, in the order sent; none has been read from yet. */
+  | { type: 'accepted'; count: number }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

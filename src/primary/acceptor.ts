@@ -41,6 +41,10 @@ export class Acceptor {
     return this.#opened
   }
 
+  get listening(): boolean {
+    return this.#servers.length > 0
+  }
+
   /** The bound addresses, with the ports that the system chose for port 0. */
   get addresses(): ListenAddress[] {
     return this.#servers.map((server) => {
@@ -65,7 +69,12 @@ export class Acceptor {
   releaseWaiting(): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const { socket } of waiting) this.#dispatch(socket)
+    this.dispatch(waiting.map(({ socket }) => socket))
+  }
+
+  /** Gives connections to workers, or lets them wait for one. */
+  dispatch(sockets: readonly Socket[]): void {
+    for (const socket of sockets) this.#dispatch(socket)
   }
 
   /** Stops accepting; connections already handed over are not touched. */
@@ -77,7 +86,10 @@ export class Acceptor {
   #open({ host, port }: ListenAddress): Promise<Server> {
     // allowHalfOpen: a client may close its side after the request and still wants the answer.
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
-    server.on('connection', (socket: Socket) => this.#dispatch(socket))
+    server.on('connection', (socket: Socket) => {
+      socket.on('error', () => {})
+      this.#dispatch(socket)
+    })
     server.on('drop', () => this.#log.warn('connection dropped'))
     return new Promise((resolve, reject) => {
       server.once('error', reject)
@@ -104,7 +116,7 @@ export class Acceptor {
       if (stale) entry.socket.destroy()
       return !stale
     })
-    if (this.#waiting.length >= MAX_WAITING) socket.destroy()
+    if (!this.listening || this.#waiting.length >= MAX_WAITING) socket.destroy()
     else this.#waiting.push({ socket, since: now })
   }
 }

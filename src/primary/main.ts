@@ -38,6 +38,7 @@ export async function runGateway(settings: GatewaySettings, log: Logger): Promis
     settings: workerSettings(settings),
     log: component('supervisor'),
     onServing: () => void openListeners().catch(failed.reject),
+    onUnaccepted: (sockets) => acceptor.dispatch(sockets),
   })
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const source = createPostgresSource(settings, component('subscription'))

@@ -1,4 +1,5 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
+import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
@@ -18,6 +19,8 @@ interface SupervisorOptions {
   log: Logger
   /** A worker began to serve. */
   onServing: () => void
+  /** A worker ended; it never got these connections. */
+  onUnaccepted: (sockets: readonly Socket[]) => void
 }
 
 /**
@@ -110,6 +113,7 @@ export class Supervisor implements ConfigEvents {
     const link = this.#links.get(worker.id)
     if (link === undefined) return
     this.#links.delete(link.id)
+    this.#options.onUnaccepted(link.takeUnaccepted())
     if (link.stats !== undefined) this.#retired = addStats(this.#retired, ended(link.stats))
     if (this.#stopping !== undefined) {
       if (this.#links.size === 0) this.#stopping.resolve()

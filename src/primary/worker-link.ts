@@ -48,6 +48,7 @@ export class WorkerLink implements WorkerView {
   #configured = false
   /** Set once a snapshot was sent: only then do deltas make sense. */
   #following = false
+  #handedOver: Socket[] = []
   #queue: Promise<void> = Promise.resolve()
 
   constructor(process: ClusterWorker, settings: WorkerSettings, events: LinkEvents) {
@@ -90,12 +91,21 @@ export class WorkerLink implements WorkerView {
     this.#queue = this.#queue.then(() => this.#send({ type: 'delta', delta }))
   }
 
-  /** Hands an accepted connection over; this process no longer has it afterwards. */
+  /**
+   * Hands a connection over. This process keeps its own handle of it until the worker says that it
+   * has it: should the worker die before, nobody has read from the connection and another worker
+   * can take it.
+   */
   sendConnection(socket: Socket): void {
+    this.#handedOver.push(socket)
     const message: PrimaryMessage = { type: 'connection' }
-    this.#process.send(message, socket, (error) => {
-      if (error !== null) socket.destroy()
-    })
+    // An error means that the worker is ending; `takeUnaccepted` deals with that.
+    this.#process.send(message, socket, { keepOpen: true }, () => {})
+  }
+
+  /** Connections that the worker never got; call when it has ended. */
+  takeUnaccepted(): Socket[] {
+    return this.#handedOver.splice(0)
   }
 
   /** Asks the worker to finish what it has and exit. */
@@ -124,6 +134,10 @@ export class WorkerLink implements WorkerView {
         break
       case 'heartbeat':
         this.stats = message.stats
+        break
+      case 'accepted':
+        // Closes our handle only: the connection lives on in the worker.
+        for (const socket of this.#handedOver.splice(0, message.count)) socket.destroy()
         break
       case 'drained':
         break

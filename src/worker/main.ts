@@ -80,11 +80,19 @@ function createWorker(settings: WorkerSettings): Worker {
     })
   }
 
+  let accepted = 0
   function accept(socket: Socket | undefined): void {
+    // Once per turn, and before the event loop polls the new sockets for what can be read.
+    if (accepted++ === 0) setImmediate(acknowledge)
     // Node gives no handle when the client was gone before the message arrived.
     if (socket === undefined) return
     stats.connectionsTotal += 1
     engine.accept(socket)
+  }
+
+  function acknowledge(): void {
+    send({ type: 'accepted', count: accepted })
+    accepted = 0
   }
 
   return {

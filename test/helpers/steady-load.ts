@@ -1,5 +1,8 @@
 import { Agent, request } from 'node:http'
 
+/** An answer that takes longer counts as a failure. */
+const DEADLINE_MS = 10_000
+
 export interface LoadReport {
   sent: number
   /** Answers other than 200, and connections that broke; each with the time it happened. */
@@ -34,7 +37,8 @@ export function startLoad(url: string, connections = 8): { stop(): Promise<LoadR
 /** The status, or the code of what broke. */
 function ask(url: string, agent: Agent): Promise<string> {
   return new Promise((resolve) => {
-    const outgoing = request(url, { agent }, (response) => {
+    const signal = AbortSignal.timeout(DEADLINE_MS)
+    const outgoing = request(url, { agent, signal }, (response) => {
       response.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
       response.resume().on('end', () => resolve(String(response.statusCode)))
     })

@@ -14,6 +14,8 @@ export interface Quarantined {
 /** What a worker must know of the settings; it never reads them itself. */
 export interface WorkerSettings {
   logLevel: string
+  /** How long a draining worker may take to finish what it has. */
+  drainTimeoutMs: number
   http: {
     maxHeaderBytes: number
     maxHeaders: number

@@ -88,9 +88,10 @@ export async function runGateway(settings: GatewaySettings, log: Logger): Promis
 
 function workerSettings({
   logLevel,
+  drainTimeoutMs,
   http,
   trustedProxies,
   upstream,
 }: GatewaySettings): WorkerSettings {
-  return { logLevel, http, trustedProxies, upstream }
+  return { logLevel, drainTimeoutMs, http, trustedProxies, upstream }
 }

@@ -12,6 +12,8 @@ import { addStats, ended, NO_STATS } from './worker-stats.ts'
 const RESPAWN = { baseMs: 100, maxMs: 30_000 }
 /** A worker that lived this long has proved itself: its successor starts at once again. */
 const PROVEN_AFTER_MS = 10_000
+/** A replacement that does not serve by then is given up; large configurations take seconds. */
+const START_TIMEOUT_MS = 30_000
 
 interface SupervisorOptions {
   workers: number
@@ -26,11 +28,18 @@ interface SupervisorOptions {
 /**
  * Keeps the wanted number of workers alive and fed. A worker that ends is replaced at once, then
  * with growing, jittered delays; each new one gets the present configuration before it serves.
+ * Workers that drain do not count: they are on their way out and have a successor.
  */
 export class Supervisor implements ConfigEvents {
   readonly #options: SupervisorOptions
   readonly #links = new Map<number, WorkerLink>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  /** Those who wait for a worker to serve its first revision. */
+  readonly #awaited = new Map<WorkerLink, PromiseWithResolvers<void>>()
+  /** What new workers are started with: the last settings that a worker has served with. */
+  #settings: WorkerSettings
+  #rolling: Promise<void> = Promise.resolve()
+  #nextRoll: { settings: WorkerSettings; done: Promise<void> } | undefined
   #config: ServingConfig | undefined
   #quickDeaths = 0
   #stopping: PromiseWithResolvers<void> | undefined
@@ -41,13 +50,14 @@ export class Supervisor implements ConfigEvents {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#settings = options.settings
     // Connections come from the acceptor; the cluster module's own sharing of sockets is not used.
     cluster.setupPrimary({ serialization: 'json' })
     cluster.on('exit', (worker, code, signal) => this.#onExit(worker, code, signal))
   }
 
   start(): void {
-    for (let n = 0; n < this.#options.workers; n++) this.#fork()
+    this.#fill(0)
   }
 
   get links(): readonly WorkerLink[] {
@@ -79,33 +89,90 @@ export class Supervisor implements ConfigEvents {
     for (const link of this.#links.values()) link.sendDelta(delta)
   }
 
+  /**
+   * Replaces all workers, one by one, by workers with these settings: the new one serves before the
+   * old one drains, and what the old one still has may take until its drain time-out. Resolves when
+   * the last new one serves; rejects with the reason when one does not: the old ones that are left
+   * stay. Calls made meanwhile share one more round, with the latest settings.
+   */
+  replaceAll(settings: WorkerSettings): Promise<void> {
+    if (this.#nextRoll !== undefined) {
+      this.#nextRoll.settings = settings
+      return this.#nextRoll.done
+    }
+    const done = this.#rolling.then(() => this.#rollNext())
+    this.#nextRoll = { settings, done }
+    this.#rolling = done.catch(() => {})
+    return done
+  }
+
   /** Lets all workers finish what they have; those that are not done in time are killed. */
   async stop(timeoutMs: number): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#stopping = Promise.withResolvers()
     if (this.#links.size === 0) return
-    for (const link of this.#links.values()) link.drain()
-    const deadline = setTimeout(() => {
-      this.#options.log.warn({ workers: this.#links.size }, 'workers did not finish in time')
-      for (const link of this.#links.values()) link.kill('SIGKILL')
-    }, timeoutMs)
+    for (const link of this.#links.values()) this.#drain(link, timeoutMs)
     await this.#stopping.promise
-    clearTimeout(deadline)
   }
 
-  #fork(): void {
-    const link = new WorkerLink(cluster.fork(), this.#options.settings, {
-      onServing: () => this.#onServing(),
+  async #rollNext(): Promise<void> {
+    const settings = this.#nextRoll?.settings ?? this.#settings
+    this.#nextRoll = undefined
+    for (;;) {
+      const old = this.#active.find((link) => link.settings !== settings)
+      if (old === undefined) return
+      await this.#startServing(settings)
+      this.#settings = settings
+      this.#drain(old, old.settings.drainTimeoutMs)
+      this.#fill(0)
+    }
+  }
+
+  /** Workers that are to go on: neither draining nor gone. */
+  get #active(): WorkerLink[] {
+    return this.links.filter((link) => !link.draining)
+  }
+
+  /** Starts one more worker and waits until it serves. Without configuration none can. */
+  async #startServing(settings: WorkerSettings): Promise<void> {
+    if (this.#stopping !== undefined) throw new Error('the gateway is stopping')
+    const link = this.#fork(settings)
+    if (this.#config === undefined) return
+    const serving = Promise.withResolvers<void>()
+    this.#awaited.set(link, serving)
+    const timer = setTimeout(() => {
+      serving.reject(new Error(`the new worker did not serve within ${START_TIMEOUT_MS} ms`))
+      link.kill('SIGKILL')
+    }, START_TIMEOUT_MS)
+    try {
+      await serving.promise
+    } finally {
+      clearTimeout(timer)
+      this.#awaited.delete(link)
+    }
+  }
+
+  #drain(link: WorkerLink, timeoutMs: number): void {
+    link.drain(timeoutMs, ({ id, pid }) => {
+      this.#options.log.warn({ worker: id, pid }, 'worker did not finish in time, killing it')
+    })
+  }
+
+  #fork(settings: WorkerSettings): WorkerLink {
+    const link = new WorkerLink(cluster.fork(), settings, {
+      onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
     })
     this.#links.set(link.id, link)
+    return link
   }
 
-  #onServing(): void {
-    this.#started ||= this.links.filter((link) => link.serving).length >= this.#options.workers
+  #onServing(link: WorkerLink): void {
+    this.#awaited.get(link)?.resolve()
+    this.#started ||= this.links.filter(({ serving }) => serving).length >= this.#options.workers
     this.#options.onServing()
   }
 
@@ -113,25 +180,43 @@ export class Supervisor implements ConfigEvents {
     const link = this.#links.get(worker.id)
     if (link === undefined) return
     this.#links.delete(link.id)
+    link.ended()
+    this.#awaited.get(link)?.reject(new Error(`the new worker ended (${signal ?? code})`))
     this.#options.onUnaccepted(link.takeUnaccepted())
     if (link.stats !== undefined) this.#retired = addStats(this.#retired, ended(link.stats))
     if (this.#stopping !== undefined) {
       if (this.#links.size === 0) this.#stopping.resolve()
       return
     }
+    const fields = { worker: link.id, pid: link.pid, code, signal }
+    if (link.draining) this.#options.log.info(fields, 'drained worker ended')
+    else this.#replaceDead(link, fields)
+  }
+
+  #replaceDead(link: WorkerLink, fields: object): void {
     const lifeMs = Date.now() - link.startedAt
     this.#quickDeaths = lifeMs >= PROVEN_AFTER_MS ? 0 : this.#quickDeaths + 1
     const delayMs = this.#quickDeaths <= 1 ? 0 : backoffMs(this.#quickDeaths, RESPAWN)
     this.#restarts += 1
-    const fields = { worker: link.id, pid: link.pid, code, signal, lifeMs, delayMs }
-    this.#options.log.error(fields, 'worker ended, replacing it')
-    this.#later(delayMs)
+    this.#options.log.error({ ...fields, lifeMs, delayMs }, 'worker ended, replacing it')
+    this.#fill(delayMs)
+  }
+
+  /** Starts, after the delay, the workers that are missing. */
+  #fill(delayMs: number): void {
+    const missing = this.#options.workers - this.#active.length - this.#timers.size
+    for (let n = 0; n < missing; n++) this.#later(delayMs)
   }
 
   #later(delayMs: number): void {
+    if (delayMs === 0) {
+      this.#fork(this.#settings)
+      return
+    }
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      this.#fork()
+      // Meanwhile a replacement may have taken the place.
+      if (this.#active.length < this.#options.workers) this.#fork(this.#settings)
     }, delayMs)
     this.#timers.add(timer)
   }

@@ -39,7 +39,7 @@ export class WorkerLink implements WorkerView {
   readonly startedAt = Date.now()
   readonly #process: ClusterWorker
   readonly #events: LinkEvents
-  readonly #settings: WorkerSettings
+  readonly settings: WorkerSettings
   applied: RevisionMark | undefined
   quarantined: readonly Quarantined[] = []
   stats: WorkerStats | undefined
@@ -49,12 +49,13 @@ export class WorkerLink implements WorkerView {
   /** Set once a snapshot was sent: only then do deltas make sense. */
   #following = false
   #handedOver: Socket[] = []
+  readonly #drainTimers: NodeJS.Timeout[] = []
   #queue: Promise<void> = Promise.resolve()
 
   constructor(process: ClusterWorker, settings: WorkerSettings, events: LinkEvents) {
     this.id = process.id
     this.#process = process
-    this.#settings = settings
+    this.settings = settings
     this.#events = events
     process.on('message', (message: WorkerMessage) => this.#receive(message))
   }
@@ -108,11 +109,24 @@ export class WorkerLink implements WorkerView {
     return this.#handedOver.splice(0)
   }
 
-  /** Asks the worker to finish what it has and exit. */
-  drain(): void {
+  /**
+   * Asks the worker to finish what it has and exit, and kills it after `timeoutMs`. Asked again, the
+   * earlier of the limits counts.
+   */
+  drain(timeoutMs: number, onLate: (link: WorkerLink) => void): void {
+    const timer = setTimeout(() => {
+      onLate(this)
+      this.kill('SIGKILL')
+    }, timeoutMs)
+    this.#drainTimers.push(timer)
     if (this.draining) return
     this.draining = true
     void this.#send({ type: 'drain' })
+  }
+
+  /** The process has ended: nothing more is to be done about it. */
+  ended(): void {
+    for (const timer of this.#drainTimers) clearTimeout(timer)
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -123,7 +137,7 @@ export class WorkerLink implements WorkerView {
     switch (message.type) {
       case 'hello':
         this.#configured = true
-        void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.#settings })
+        void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
         this.#events.onSnapshotNeeded(this, 'new worker')
         break
       case 'applied':

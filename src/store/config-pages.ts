@@ -1,3 +1,4 @@
+import pg from 'pg'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import type { Transaction } from './transaction.ts'
@@ -5,7 +6,7 @@ import type { Transaction } from './transaction.ts'
 const FIRST_PAGE = 200
 const MAX_PAGE = 2000
 /** Text aimed at per page: large objects come in smaller pages. */
-const PAGE_CHARS = 1024 * 1024
+const PAGE_CHARS = 512 * 1024
 
 /** An object with what the store knows of it. */
 export interface StoredResource {
@@ -38,8 +39,8 @@ export function toStored(row: ResourceRow): StoredResource {
 
 /**
  * Reads all objects of a group (of one kind, if given) in order of kind and id, in pages and time
- * slices, so that a large configuration does not stall the event loop.
- * `tx` must be repeatable read, or the pages will not fit together.
+ * slices, so that a large configuration does not stall the event loop. Through a cursor: the plan
+ * runs once, whatever the planner believes of a table that was never analysed.
  */
 export async function readResources(
   tx: Transaction,
@@ -47,37 +48,25 @@ export async function readResources(
   kind: ResourceKind | undefined,
   onResource: (kind: ResourceKind, id: string, resource: StoredResource) => void,
 ): Promise<void> {
+  await tx.query(
+    `DECLARE resources NO SCROLL CURSOR FOR
+     SELECT ${RESOURCE_COLUMNS} FROM config_resource
+      WHERE group_id = ${pg.escapeLiteral(group)}
+        ${kind === undefined ? '' : `AND kind = ${pg.escapeLiteral(kind)}`}
+      ORDER BY kind, id`,
+  )
   const slice = new TimeSlice()
-  let after: { kind: string; id: string } = { kind: kind ?? '', id: '' }
-  let pageSize = FIRST_PAGE
-  for (;;) {
-    const rows = await readPage(tx, { group, kind, after, pageSize })
+  for (let pageSize = FIRST_PAGE; ; ) {
+    const rows = await tx.query<ResourceRow>(`FETCH ${pageSize} FROM resources`)
     let chars = 0
     for (const row of rows) {
       onResource(row.kind, row.id, toStored(row))
       chars += row.text.length
       if (slice.due) await slice.pause()
     }
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < pageSize) return
-    after = last
+    if (rows.length < pageSize) break
     const fitting = Math.ceil((PAGE_CHARS * rows.length) / Math.max(1, chars))
     pageSize = Math.max(1, Math.min(fitting, MAX_PAGE, 4 * pageSize))
   }
-}
-
-interface Page {
-  group: string
-  kind: ResourceKind | undefined
-  after: { kind: string; id: string }
-  pageSize: number
-}
-
-function readPage(tx: Transaction, { group, kind, after, pageSize }: Page): Promise<ResourceRow[]> {
-  return tx.query<ResourceRow>(
-    `SELECT ${RESOURCE_COLUMNS} FROM config_resource
-      WHERE group_id = $1 AND (kind, id) > ($2, $3) ${kind === undefined ? '' : 'AND kind = $2'}
-      ORDER BY kind, id LIMIT $4`,
-    [group, after.kind, after.id, pageSize],
-  )
+  await tx.query('CLOSE resources')
 }

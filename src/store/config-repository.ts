@@ -104,6 +104,7 @@ export function createConfigRepository(
 
     async list(group, kind) {
       const resources: StoredResource[] = []
+      checkedGroup(group)
       await readTransaction(database, (tx) => {
         resources.length = 0
         return readResources(tx, group, kind, (_kind, _id, resource) => resources.push(resource))

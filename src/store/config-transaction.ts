@@ -6,6 +6,7 @@ import { findUnsafeJson } from '../support/unsafe-json.ts'
 import {
   RESOURCE_COLUMNS,
   type ResourceRow,
+  readResources,
   type StoredResource,
   toStored,
 } from './config-pages.ts'
@@ -57,12 +58,10 @@ export class PendingRevision implements ConfigTransaction {
   }
 
   async list(kind: ResourceKind): Promise<StoredResource[]> {
-    const rows = await this.#tx.query<ResourceRow>(
-      `SELECT ${RESOURCE_COLUMNS} FROM config_resource
-        WHERE group_id = $1 AND kind = $2 ORDER BY id`,
-      [this.#group, kind],
-    )
-    const found = new Map(rows.map((row) => [row.id, toStored(row)]))
+    const found = new Map<string, StoredResource>()
+    await readResources(this.#tx, this.#group, kind, (_kind, id, resource) => {
+      found.set(id, resource)
+    })
     for (const entry of this.#entries.values()) {
       if (entry.kind !== kind || entry.after === undefined) continue
       entry.before = found.get(entry.id)

@@ -9,6 +9,7 @@ import { ensureAdminKey } from './quickstart/admin-key.ts'
 import { quickstartBanner } from './quickstart/banner.ts'
 import { choosePorts } from './quickstart/choose-ports.ts'
 import { startDemoNode } from './quickstart/demo-node.ts'
+import { watchParent } from './quickstart/parent-watch.ts'
 import { createRoleLog } from './quickstart/role-log.ts'
 import { startRoles } from './quickstart/start-roles.ts'
 import { superviseDatabase } from './quickstart/supervised-database.ts'
@@ -19,12 +20,14 @@ import type { Flags } from './verb-flags.ts'
 export async function runQuickstart({ envFile }: Flags): Promise<number> {
   const settings = loadQuickstartSettings({ envFile })
   const stopAsked = new AbortController()
-  onStopSignal(() => {
-    process.stdout.write('\nStopping …\n')
+  function stop(): void {
+    if (!stopAsked.signal.aborted) process.stdout.write('\nStopping …\n')
     stopAsked.abort()
-  })
+  }
+  onStopSignal(stop)
   // The terminal was closed.
-  process.on('SIGHUP', () => stopAsked.abort())
+  process.on('SIGHUP', stop)
+  watchParent(stop)
 
   // What was started stops the other way round, also when a later start fails.
   await using parts = new AsyncDisposableStack()

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { unknownSettingNames } from '../settings/load-settings.ts'
 import { EXIT } from '../support/exit-codes.ts'
@@ -15,6 +16,9 @@ export interface Role {
 /** A stop that takes this much longer than the drain time-out hangs. */
 const STOP_GRACE_MS = 5_000
 
+/** How long a start may go on after a stop was asked for. */
+const START_GRACE_MS = 3_000
+
 /**
  * Runs a role until a signal asks it to stop; the result is the exit code. SIGTERM, SIGINT and the
  * loss of the parent that supervises us (quickstart, over IPC) stop it gracefully; a second
@@ -30,8 +34,8 @@ export async function runRole(
   if (unknown.length > 0) log.warn({ names: unknown }, 'unknown settings in the environment')
 
   const stopAsked = firstStopRequest(log)
-  // A start may wait for what never comes; whoever asks us to stop does not.
-  const role = await Promise.race([start(), stopAsked])
+  // Half a start cannot be stopped in order, so it gets its time; but not forever.
+  const role = await Promise.race([start(), stopAsked.then(() => delay(START_GRACE_MS))])
   if (role === undefined) return EXIT.OK
   await Promise.race([stopAsked, role.failed ?? stopAsked])
   return stopWithin(role, drainTimeoutMs + STOP_GRACE_MS, log)

@@ -56,7 +56,10 @@ function addressText({ host, port }: { host: string; port: number }): string {
 }
 
 function backupText({ revision, writtenAt, error }: NonNullable<SyncStatus['backup']>): string {
-  const state = typeof revision === 'number' ? `revision ${revision} of ${writtenAt}` : 'none yet'
+  const state =
+    typeof revision === 'number'
+      ? `revision ${revision}${writtenAt ? `, written ${writtenAt}` : ''}`
+      : 'none yet'
   return error ? `${state}; ${error}` : state
 }
 

@@ -66,11 +66,6 @@ export function unknownSettingNames(env: NodeJS.ProcessEnv = process.env): strin
   )
 }
 
-/** Environment for a child of the same binary: our own, with these settings in place of ours. */
-export function childEnvironment(settings: Partial<Record<SettingName, string>>) {
-  return { ...process.env, ...settings }
-}
-
 const MAX_SHOWN = 80
 
 function isKnown(name: string): boolean {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { formatListenAddress } from '../../settings/listen-address.ts'
-import { childEnvironment } from '../../settings/load-settings.ts'
+import { childEnvironment } from '../../settings/process-environment.ts'
 import type { QuickstartSettings } from '../../settings/quickstart-settings.ts'
 import type { Listeners } from './choose-ports.ts'
 import { createRoleLog } from './role-log.ts'

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { createDatabase } from '../../store/database.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../store/embedded-postgres.ts'
+import { migrate } from '../../store/migrations.ts'
 import { backoffMs } from '../../support/backoff.ts'
 
 const RESTART = { baseMs: 500, maxMs: 10_000 }
@@ -21,6 +23,7 @@ export async function superviseDatabase(dataDir: string, log: Logger): Promise<S
   let reviving: Promise<void> = Promise.resolve()
   const { url, port } = server
   watch(server)
+  await createSchema(url, log)
 
   function watch(started: EmbeddedPostgres): void {
     started.onExit((reason) => {
@@ -51,5 +54,15 @@ export async function superviseDatabase(dataDir: string, log: Logger): Promise<S
       await reviving
       await server.stop()
     },
+  }
+}
+
+/** The control plane would do it too, but the gateway starts beside it and would warn of a lack. */
+async function createSchema(url: string, log: Logger): Promise<void> {
+  const database = createDatabase({ url, log, applicationName: 'holdfast quickstart' })
+  try {
+    await migrate(database, log)
+  } finally {
+    await database.stop()
   }
 }

@@ -15,6 +15,7 @@ export type ConfigSource = Pick<ConfigFollower, 'start' | 'stop'>
 /** The configuration of the gateway's group in PostgreSQL; reconnects by itself, for ever. */
 export function createPostgresSource(settings: GatewaySettings, log: Logger): ConfigSource {
   const { databaseUrl: url, gatewayGroup: group, pollIntervalMs: pollMs } = settings
+  if (url === undefined) throw new Error('the settings require it for this provider')
   const applicationName = APPLICATION_NAME
   const database = createDatabase({ url, log, maxConnections: MAX_CONNECTIONS, applicationName })
   const feed = createChangeFeed({ url, log, applicationName })

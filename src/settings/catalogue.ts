@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import Type from 'typebox'
 import { LOG_LEVELS } from '../support/logger.ts'
 import { decodeCidrs } from './cidr.ts'
 import { decodeDatabaseUrl } from './database-url.ts'
+import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import {
   decodeListenAddress,
   decodeListenAddresses,
@@ -45,8 +47,10 @@ export const CATALOGUE = {
     default: 'default',
     decode: decodeGatewayGroup,
   }),
-  // The other sources come with their own settings; see docs/configuration.md.
-  HOLDFAST_CONFIG_PROVIDER: choice(['postgres'], 'postgres'),
+  HOLDFAST_CONFIG_PROVIDER: choice(['postgres', 'file', 's3'], 'postgres'),
+  HOLDFAST_CONFIG_FILE: setting({ allowed: 'a file', decode: (text) => resolve(text) }),
+  HOLDFAST_BOOT_GRACE_MS: integer({ default: 1_500, min: 0, max: 60_000, unit: 'milliseconds' }),
+  HOLDFAST_BACKUP_GENERATIONS: integer({ default: 5, min: 2, max: 100 }),
   HOLDFAST_POLL_INTERVAL_MS: integer({
     default: 2_000,
     min: 100,
@@ -70,6 +74,19 @@ export const CATALOGUE = {
     decode: decodeWorkers,
   }),
   HOLDFAST_DRAIN_TIMEOUT_MS: timeoutMs(30_000),
+  HOLDFAST_DRAIN_PRESET: choice(
+    Object.keys(DRAIN_WAIT_MS) as (keyof typeof DRAIN_WAIT_MS)[],
+    'none',
+  ),
+  HOLDFAST_DRAIN_WAIT_MS: setting({
+    allowed: `preset, or whole milliseconds from 0 to ${MAX_TIMEOUT_MS}`,
+    default: 'preset',
+    decode: (text) => (text === 'preset' ? undefined : toInteger(text, 0, MAX_TIMEOUT_MS)),
+  }),
+  HOLDFAST_HEALTH_PATH: Type.Optional(
+    setting({ allowed: 'a path such as /-/healthy, without query', decode: decodeHealthPath }),
+  ),
+  HOLDFAST_LOG_FILE: Type.Optional(setting({ allowed: 'a file', decode: (text) => resolve(text) })),
 
   HOLDFAST_HTTP_MAX_HEADER_BYTES: integer({ default: 32_768, min: 1_024, max: MIB, unit: 'bytes' }),
   HOLDFAST_HTTP_MAX_HEADERS: integer({ default: 100, min: 10, max: 10_000 }),
@@ -117,4 +134,9 @@ function decodeGatewayGroup(text: string): string {
 function decodeWorkers(text: string): number {
   if (text === 'auto') return Math.min(availableParallelism(), MAX_WORKERS)
   return toInteger(text, 1, MAX_WORKERS)
+}
+
+function decodeHealthPath(text: string): string {
+  if (!/^\/[!-~]{0,255}$/.test(text) || /[?#]/.test(text)) throw new Error('not a path')
+  return text
 }

@@ -1,19 +1,41 @@
 import Type, { type Static } from 'typebox'
 import { CATALOGUE } from './catalogue.ts'
+import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast gateway` reads. */
-export const GATEWAY_SCHEMA = Type.Omit(Type.Object(CATALOGUE), [
-  'HOLDFAST_ADMIN_KEY',
-  'HOLDFAST_ADMIN_LISTEN',
-])
+export const GATEWAY_SCHEMA = Type.Object({
+  ...Type.Omit(Type.Object(CATALOGUE), ['HOLDFAST_ADMIN_KEY', 'HOLDFAST_ADMIN_LISTEN']).properties,
+  HOLDFAST_DATABASE_URL: Type.Optional(CATALOGUE.HOLDFAST_DATABASE_URL),
+  HOLDFAST_CONFIG_FILE: Type.Optional(CATALOGUE.HOLDFAST_CONFIG_FILE),
+})
+
+/** What only one provider needs, and that one can't do without. */
+const REQUIRED_BY = {
+  postgres: { HOLDFAST_DATABASE_URL: CATALOGUE.HOLDFAST_DATABASE_URL },
+  file: { HOLDFAST_CONFIG_FILE: CATALOGUE.HOLDFAST_CONFIG_FILE },
+  s3: {},
+}
 
 export type GatewaySettings = ReturnType<typeof toGatewaySettings>
 
 /** Settings of the gateway, decoded; throws SettingsError. */
 export function loadGatewaySettings(source: SettingsSource = {}): GatewaySettings {
-  const { values, envFile } = loadSettings(GATEWAY_SCHEMA, source)
-  return toGatewaySettings(values, envFile)
+  const required = REQUIRED_BY[loadProvider(source)]
+  const schema = Type.Object({ ...GATEWAY_SCHEMA.properties, ...required })
+  const { values, envFile } = loadSettings(schema, source)
+  return toGatewaySettings(values as Static<typeof GATEWAY_SCHEMA>, envFile)
+}
+
+/** What else is wrong is said when all settings are read. */
+function loadProvider(source: SettingsSource): keyof typeof REQUIRED_BY {
+  const { HOLDFAST_CONFIG_PROVIDER } = CATALOGUE
+  try {
+    const { values } = loadSettings(Type.Object({ HOLDFAST_CONFIG_PROVIDER }), source)
+    return values.HOLDFAST_CONFIG_PROVIDER
+  } catch {
+    return 'postgres'
+  }
 }
 
 function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: string | undefined) {
@@ -22,13 +44,24 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     envFile,
     /** Absolute. */
     dataDir: values.HOLDFAST_DATA_DIR,
+    /** Set when the provider is postgres. */
     databaseUrl: values.HOLDFAST_DATABASE_URL,
     gatewayGroup: values.HOLDFAST_GATEWAY_GROUP,
     configProvider: values.HOLDFAST_CONFIG_PROVIDER,
+    /** Absolute; set when the provider is file. */
+    configFile: values.HOLDFAST_CONFIG_FILE,
+    bootGraceMs: values.HOLDFAST_BOOT_GRACE_MS,
+    backupGenerations: values.HOLDFAST_BACKUP_GENERATIONS,
     pollIntervalMs: values.HOLDFAST_POLL_INTERVAL_MS,
     logLevel: values.HOLDFAST_LOG_LEVEL,
     workers: values.HOLDFAST_WORKERS,
     drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,
+    /** How long a stopping gateway still accepts, unready, before it closes its listeners. */
+    drainWaitMs: values.HOLDFAST_DRAIN_WAIT_MS ?? DRAIN_WAIT_MS[values.HOLDFAST_DRAIN_PRESET],
+    /** Answered by the workers on the traffic port; undefined = none. */
+    healthPath: values.HOLDFAST_HEALTH_PATH,
+    /** Undefined = stdout. */
+    logFile: values.HOLDFAST_LOG_FILE,
     httpListen: values.HOLDFAST_HTTP_LISTEN,
     statusListen: values.HOLDFAST_STATUS_LISTEN,
     metricsListen: values.HOLDFAST_METRICS_LISTEN,

@@ -7,6 +7,7 @@ export const QUICKSTART_SCHEMA = Type.Object({
   ...CATALOGUE,
   HOLDFAST_DATABASE_URL: Type.Optional(CATALOGUE.HOLDFAST_DATABASE_URL),
   HOLDFAST_ADMIN_KEY: Type.Optional(CATALOGUE.HOLDFAST_ADMIN_KEY),
+  HOLDFAST_CONFIG_FILE: Type.Optional(CATALOGUE.HOLDFAST_CONFIG_FILE),
 })
 
 export type QuickstartSettings = ReturnType<typeof toQuickstartSettings>

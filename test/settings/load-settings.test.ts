@@ -110,7 +110,7 @@ suite('settings', () => {
     { name: 'TRUSTED_PROXIES', texts: ['::1,::1/128', '1.2.3.4/8/8', '1.2.3.4/-1', 'localhost'] },
     { name: 'LOG_LEVEL', texts: ['INFO', 'verbose'] },
     { name: 'GATEWAY_GROUP', texts: ['a b', 'ü', 'x'.repeat(65)] },
-    { name: 'CONFIG_PROVIDER', texts: ['s3', 'file', 'Postgres'] },
+    { name: 'CONFIG_PROVIDER', texts: ['etcd', 'Postgres'] },
     { name: 'HTTP_HEADER_TIMEOUT_MS', texts: ['0', '3600001', '10s'] },
     { name: 'POLL_INTERVAL_MS', texts: ['99', '60001'] },
     { name: 'HTTP_UNDERSCORES_IN_HEADERS', texts: ['yes'] },
@@ -176,6 +176,15 @@ suite('settings', () => {
     )
     assert.doesNotMatch(problems[0] ?? '', /\p{Cc}/u)
     assert.ok((problems[0] ?? '').length < 300)
+  })
+
+  test('the provider file needs a file and no database', () => {
+    const env = { ...NO_FILE, HOLDFAST_CONFIG_PROVIDER: 'file' }
+    const problems = problemsOf(() => loadGatewaySettings({ env }))
+    assert.deepEqual(problems, ['HOLDFAST_CONFIG_FILE is not set; allowed: a file'])
+    const settings = loadGatewaySettings({ env: { ...env, HOLDFAST_CONFIG_FILE: '/x.json' } })
+    assert.equal(settings.configFile, '/x.json')
+    assert.equal(settings.databaseUrl, undefined)
   })
 
   test('quickstart needs neither a database nor a key', () => {

@@ -111,7 +111,7 @@ class Subscription implements ChangeFeed {
       try {
         const address = await this.#elect()
         host = address.label
-        await this.#listen(address)
+        if (!signal.aborted) await this.#listen(address)
       } catch (error) {
         if (signal.aborted) return
         const delayMs = retryDelayMs(error, this.#attempt)

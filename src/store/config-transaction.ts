@@ -27,6 +27,18 @@ export interface ConfigTransaction {
   put(kind: ResourceKind, id: string, body: ResourceBody): void
   /** False when there is no such object. */
   delete(kind: ResourceKind, id: string): Promise<boolean>
+  /**
+   * The objects that revisions after this one touched, as they were at it. Without what this
+   * transaction has changed; undefined when the log does not reach back.
+   */
+  listPast(revision: number): Promise<PastResource[] | undefined>
+}
+
+/** An object as it was at an earlier revision; `body` undefined = it was not there. */
+export interface PastResource {
+  kind: ResourceKind
+  id: string
+  body: ResourceBody | undefined
 }
 
 interface Entry {
@@ -85,6 +97,23 @@ export class PendingRevision implements ConfigTransaction {
     if ((await this.get(kind, id)) === undefined) return false
     this.#entry(kind, id).after = null
     return true
+  }
+
+  async listPast(revision: number): Promise<PastResource[] | undefined> {
+    // A revision that the log has: the one before its oldest could be computed, but not shown.
+    const [known] = await this.#tx.query(
+      'SELECT FROM config_log WHERE group_id = $1 AND revision = $2 LIMIT 1',
+      [this.#group, revision],
+    )
+    if (known === undefined) return undefined
+    const rows = await this.#tx.query<{ kind: ResourceKind; id: string; text: string | null }>(
+      `SELECT DISTINCT ON (kind, id) kind, id, before::text AS text FROM config_log
+        WHERE group_id = $1 AND revision > $2 ORDER BY kind, id, revision, seq`,
+      [this.#group, revision],
+    )
+    return rows.map(({ kind, id, text }) => ({
+      ...{ kind, id, body: text === null ? undefined : JSON.parse(text) },
+    }))
   }
 
   /** Writes everything as the next revision, with its hint; undefined when nothing was changed. */
@@ -149,8 +178,11 @@ const WRITE_REVISION = `
   WITH change AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($5::jsonb) AS c(seq int, kind text, id text, op text, body jsonb)
   ), logged AS (
-    INSERT INTO config_log (group_id, revision, seq, kind, id, op, body, digest, actor)
-    SELECT $1, $2, seq, kind, id, op, body, $3, $4 FROM change
+    INSERT INTO config_log (group_id, revision, seq, kind, id, op, body, digest, actor, before)
+    SELECT $1, $2, seq, kind, id, op, body, $3, $4,
+           (SELECT r.body FROM config_resource r
+             WHERE r.group_id = $1 AND r.kind = change.kind AND r.id = change.id)
+      FROM change
   ), removed AS (
     DELETE FROM config_resource r USING change c
      WHERE c.op = 'delete' AND r.group_id = $1 AND r.kind = c.kind AND r.id = c.id

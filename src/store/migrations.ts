@@ -45,6 +45,25 @@ const MIGRATIONS: readonly string[] = [
      at       timestamptz NOT NULL DEFAULT now(),
      PRIMARY KEY (group_id, revision, seq)
    );`,
+  // With what was there before, any revision that the log reaches can be shown and restored, whatever
+  // was trimmed. The heartbeat's table leaves room in its pages: rows are updated in place (HOT).
+  `ALTER TABLE config_log ADD COLUMN before jsonb;
+   UPDATE config_log l SET before = p.body
+     FROM (SELECT group_id, revision, seq,
+                  lag(body) OVER (PARTITION BY group_id, kind, id ORDER BY revision, seq) AS body
+             FROM config_log) p
+    WHERE (l.group_id, l.revision, l.seq) = (p.group_id, p.revision, p.seq);
+   CREATE TABLE gateway_instance (
+     id         uuid PRIMARY KEY,
+     run        uuid NOT NULL,
+     claimed_at timestamptz NOT NULL DEFAULT now(),
+     group_id   text COLLATE "C" NOT NULL,
+     started_at timestamptz NOT NULL,
+     last_seen  timestamptz NOT NULL DEFAULT now(),
+     stopped    boolean NOT NULL DEFAULT false,
+     report     jsonb NOT NULL
+   ) WITH (fillfactor = 50);
+   CREATE INDEX gateway_instance_group ON gateway_instance (group_id, id);`,
 ]
 
 /** Version of the schema that this code writes. */

@@ -35,7 +35,10 @@ export async function startServer(settings: Record<string, string> = {}): Promis
       settings: { max_connections: '200', ...settings },
       ...(port !== undefined && { port }),
     })
-  const first = await launch()
+  const first = await launch().catch(async (error) => {
+    await rm(folder, { recursive: true, force: true })
+    throw error
+  })
   const { url, port } = first
   let server: EmbeddedPostgres = first
 

@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { suite, type TestContext, test } from 'node:test'
+import { after, before, suite, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import pino from 'pino'
 import {
@@ -16,11 +16,11 @@ import {
 
 const log = pino({ level: 'silent' })
 
-async function folder(t: TestContext): Promise<string> {
+async function emptyFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'holdfast-embedded-'))
+  // As root, PostgreSQL runs as another user, which has to get in.
   await chmod(path, 0o711)
-  t.after(() => rm(path, { recursive: true, force: true }))
-  return join(path, 'postgres')
+  return path
 }
 
 async function start(
@@ -62,8 +62,22 @@ async function startElsewhere(dataDir: string) {
 }
 
 suite('embedded postgresql', () => {
+  const folders: string[] = []
+  let dataDir = ''
+  /** For tests that need a first start: making a cluster takes its time. */
+  const freshDataDir = async () => {
+    const path = await emptyFolder()
+    folders.push(path)
+    return join(path, 'postgres')
+  }
+  before(async () => {
+    dataDir = await freshDataDir()
+  })
+  after(async () => {
+    for (const path of folders) await rm(path, { recursive: true, force: true })
+  })
+
   test('a second start finds everything again, on the same port', async (t) => {
-    const dataDir = await folder(t)
     const first = await start(t, dataDir)
     await query(first.url, 'CREATE TABLE kept AS SELECT 42 AS n')
     await first.stop()
@@ -84,25 +98,23 @@ suite('embedded postgresql', () => {
   })
 
   test('it is durable unless told otherwise', async (t) => {
-    const { url } = await start(t, await folder(t), { durable: true })
+    const { url } = await start(t, dataDir, { durable: true })
     assert.deepEqual(await query(url, 'SHOW fsync'), [{ fsync: 'on' }])
     assert.deepEqual(await query(url, 'SHOW synchronous_commit'), [{ synchronous_commit: 'on' }])
   })
 
   test('a crash of the server is reported, and the next start recovers', async (t) => {
-    const dataDir = await folder(t)
     const server = await start(t, dataDir, { settings: { synchronous_commit: 'on' } })
-    await query(server.url, 'CREATE TABLE kept AS SELECT 1 AS n')
+    await query(server.url, 'CREATE TABLE crashed AS SELECT 1 AS n')
     const reason = new Promise<string>((resolve) => server.onExit(resolve))
     process.kill(server.pid, 'SIGKILL')
     assert.equal(await reason, 'killed by SIGKILL')
     await server.stop()
     const again = await start(t, dataDir)
-    assert.deepEqual(await query(again.url, 'SELECT n FROM kept'), [{ n: 1 }])
+    assert.deepEqual(await query(again.url, 'SELECT n FROM crashed'), [{ n: 1 }])
   })
 
   test('a folder in use by a living process is refused, then free when that one is killed', async (t) => {
-    const dataDir = await folder(t)
     const { child } = await startElsewhere(dataDir)
     t.after(() => child.kill('SIGKILL'))
     await assert.rejects(start(t, dataDir), {
@@ -117,23 +129,20 @@ suite('embedded postgresql', () => {
   })
 
   test('a pid file with the number of some other process is no obstacle', async (t) => {
-    const dataDir = await folder(t)
-    await (await start(t, dataDir)).stop()
     await writeFile(join(dataDir, 'cluster', 'postmaster.pid'), `${process.ppid}\n`)
     await query((await start(t, dataDir)).url, 'SELECT 1')
   })
 
   test('what an interrupted first start leaves is no obstacle', async (t) => {
-    const dataDir = await folder(t)
-    await mkdir(join(dataDir, 'unfinished-1', 'base'), { recursive: true })
-    await writeFile(join(dataDir, 'unfinished-1', 'PG_VERSION'), '18\n')
-    await writeFile(join(dataDir, 'owner'), '1 12345')
-    await query((await start(t, dataDir)).url, 'SELECT 1')
-    assert.ok(!(await readdir(dataDir)).some((name) => name.startsWith('unfinished')))
+    const fresh = await freshDataDir()
+    await mkdir(join(fresh, 'unfinished-1', 'base'), { recursive: true })
+    await writeFile(join(fresh, 'unfinished-1', 'PG_VERSION'), '18\n')
+    await writeFile(join(fresh, 'owner'), '1 12345')
+    await query((await start(t, fresh)).url, 'SELECT 1')
+    assert.ok(!(await readdir(fresh)).some((name) => name.startsWith('unfinished')))
   })
 
   test('another port is taken when the last one is not free any more', async (t) => {
-    const dataDir = await folder(t)
     const first = await start(t, dataDir)
     await first.stop()
     const squatter = createServer().listen(first.port, '127.0.0.1')
@@ -145,7 +154,7 @@ suite('embedded postgresql', () => {
   })
 
   test('a server that cannot start says why', async (t) => {
-    const starting = start(t, await folder(t), { settings: { no_such_setting: '1' } })
+    const starting = start(t, dataDir, { settings: { no_such_setting: '1' } })
     await assert.rejects(starting, { code: 'GW_EMBEDDED_DATABASE', message: /no_such_setting/ })
   })
 })

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import pino from 'pino'
+import { type ConfigRepository, createConfigRepository } from '../../src/store/config-repository.ts'
+import { createDatabase, type Database } from '../../src/store/database.ts'
+import { createRevisionLog, type RevisionLog } from '../../src/store/revision-log.ts'
+import { createTestDatabase, type TestDatabase } from '../helpers/postgres.ts'
+
+const log = pino({ level: 'silent' })
+const KEEP = 5
+
+suite('revision log', () => {
+  let testDatabase: TestDatabase
+  let database: Database
+  let repository: ConfigRepository
+  let history: RevisionLog
+  before(async () => {
+    testDatabase = await createTestDatabase()
+    database = createDatabase({ url: testDatabase.url, log })
+    repository = createConfigRepository(database, { keepRevisions: KEEP })
+    history = createRevisionLog(database)
+  })
+  after(async () => {
+    await database.stop()
+    await testDatabase.drop()
+  })
+
+  const put = (group: string, id: string, uri: string, actor = 'anna') =>
+    repository.write(group, actor, async (tx) => tx.put('routes', id, { id, uri }))
+
+  test('a revision knows what was there before and after it', async () => {
+    await put('g', 'a', '/1')
+    await put('g', 'a', '/2', 'ben')
+    await repository.write('g', 'cleo', async (tx) => {
+      await tx.delete('routes', 'a')
+      tx.put('routes', 'b', { id: 'b' })
+    })
+    const routes = { kind: 'routes' as const, id: 'a' }
+    assert.deepEqual(await history.changes('g', 1), [
+      { ...routes, before: undefined, after: { id: 'a', uri: '/1' } },
+    ])
+    assert.deepEqual(await history.changes('g', 2), [
+      { ...routes, before: { id: 'a', uri: '/1' }, after: { id: 'a', uri: '/2' } },
+    ])
+    assert.deepEqual(await history.changes('g', 3), [
+      { ...routes, before: { id: 'a', uri: '/2' }, after: undefined },
+      { kind: 'routes', id: 'b', before: undefined, after: { id: 'b' } },
+    ])
+    const summaries = await history.list('g', { limit: 2 })
+    assert.deepEqual(
+      summaries.map(({ revision, actor, changes }) => [revision, actor, changes]),
+      [
+        [3, 'cleo', 2],
+        [2, 'ben', 1],
+      ],
+    )
+    const older = await history.list('g', { before: 2, limit: 2 })
+    assert.deepEqual(older, [await history.get('g', 1)])
+  })
+
+  test('the past can be read as far as the log reaches, however old the objects are', async () => {
+    await put('past', 'old', '/old')
+    for (let n = 0; n < KEEP * 2; n++) await put('past', 'other', `/${n}`)
+    await put('past', 'old', '/new')
+    const extent = await history.extent('past')
+    assert.equal(extent?.head.revision, KEEP * 2 + 2)
+    assert.equal(extent?.oldest, KEEP + 3)
+
+    const past = (revision: number) =>
+      repository.write('past', 'reader', (tx) => tx.listPast(revision)).then(({ result }) => result)
+    assert.deepEqual(await past(KEEP * 2 + 1), [
+      { kind: 'routes', id: 'old', body: { id: 'old', uri: '/old' } },
+    ])
+    assert.deepEqual(await past(KEEP * 2 + 2), [])
+    assert.equal((await past(KEEP + 3))?.length, 2)
+    assert.equal(await past(KEEP + 2), undefined, 'trimmed')
+    assert.equal(await past(KEEP * 2 + 3), undefined, 'not written yet')
+  })
+
+  test('digests are told of the revisions that the log has', async () => {
+    const first = await put('digests', 'a', '/1')
+    const second = await put('digests', 'a', '/2')
+    assert.deepEqual(
+      await history.digests('digests', [1, 2, 3]),
+      new Map([
+        [1, first.mark.digest],
+        [2, second.mark.digest],
+      ]),
+    )
+  })
+})

@@ -1,5 +1,6 @@
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { Delta, RevisionMark } from './revision.ts'
+import type { SecretsByObject } from './secret-value.ts'
 
 /** Both sides of a channel must speak the same version; a worker refuses any other. */
 export const IPC_VERSION = 1
@@ -57,9 +58,15 @@ export interface WorkerStats {
 export type PrimaryMessage =
   | { type: 'configure'; version: number; settings: WorkerSettings }
   | { type: 'snapshot-begin'; group: string; mark: RevisionMark }
-  | { type: 'snapshot-chunk'; kind: ResourceKind; bodies: ResourceBody[] }
+  /** Bodies are as stored, and so are digests; secrets that are encrypted there come in plain text. */
+  | {
+      type: 'snapshot-chunk'
+      kind: ResourceKind
+      bodies: ResourceBody[]
+      secrets?: SecretsByObject | undefined
+    }
   | { type: 'snapshot-end' }
-  | { type: 'delta'; delta: Delta }
+  | { type: 'delta'; delta: Delta; secrets?: SecretsByObject | undefined }
   | { type: 'connection' }
   | { type: 'drain' }
 

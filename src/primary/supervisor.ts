@@ -86,7 +86,8 @@ export class Supervisor implements ConfigEvents {
 
   /** Sends what changed; the configuration given with the last snapshot has it applied already. */
   onDelta(delta: Delta): void {
-    for (const link of this.#links.values()) link.sendDelta(delta)
+    const secrets = this.#config?.secretsIn(delta)
+    for (const link of this.#links.values()) link.sendDelta(delta, secrets)
   }
 
   /**

@@ -9,6 +9,7 @@ import {
   type WorkerStats,
 } from '../model/ipc.ts'
 import type { Delta, RevisionMark } from '../model/revision.ts'
+import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
 import type { ServingConfig } from './serving-config.ts'
 
@@ -80,16 +81,17 @@ export class WorkerLink implements WorkerView {
       for (const { kind, bodies } of chunks) {
         for (let start = 0; start < bodies.length; start += CHUNK_SIZE) {
           const chunk = bodies.slice(start, start + CHUNK_SIZE)
-          await this.#send({ type: 'snapshot-chunk', kind, bodies: chunk })
+          const secrets = config.secretsOf(kind, chunk)
+          await this.#send({ type: 'snapshot-chunk', kind, bodies: chunk, secrets })
         }
       }
       await this.#send({ type: 'snapshot-end' })
     })
   }
 
-  sendDelta(delta: Delta): void {
+  sendDelta(delta: Delta, secrets: SecretsByObject | undefined): void {
     if (!this.#following) return
-    this.#queue = this.#queue.then(() => this.#send({ type: 'delta', delta }))
+    this.#queue = this.#queue.then(() => this.#send({ type: 'delta', delta, secrets }))
   }
 
   /**

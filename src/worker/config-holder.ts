@@ -1,7 +1,10 @@
 import type { Logger } from 'pino'
 import { ProtocolError } from '../model/errors.ts'
 import type { PrimaryMessage, WorkerMessage } from '../model/ipc.ts'
+import type { ResourceBody } from '../model/resource-kind.ts'
 import type { Delta, RevisionMark } from '../model/revision.ts'
+import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
+import { resourceId } from '../model/snapshot.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import { RouteTable } from './route-table.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
@@ -48,12 +51,14 @@ export function createConfigHolder(
         return undefined
       }
       case 'snapshot-chunk':
-        for (const body of message.bodies) staging?.table.load(message.kind, body)
+        for (const body of message.bodies) {
+          staging?.table.load(message.kind, body, secretsIn(message, body))
+        }
         return undefined
       case 'snapshot-end':
         return swapStaging()
       case 'delta':
-        return applyDelta(message.delta)
+        return applyDelta(message.delta, message.secrets)
     }
   }
 
@@ -63,23 +68,27 @@ export function createConfigHolder(
     if (finished !== undefined) swapIn(finished.table, finished.mark, finished.startedAt)
   }
 
-  async function applyDelta(delta: Delta): Promise<void> {
+  async function applyDelta(delta: Delta, secrets: SecretsByObject = {}): Promise<void> {
     const startedAt = performance.now()
     if (current === undefined) throw new ProtocolError('GW_PROTOCOL_IPC', 'delta before snapshot')
     if (current.costOf(delta) <= MAX_COST_IN_PLACE) {
-      current.apply(delta)
+      current.apply(delta, secrets)
       acknowledge(current, startedAt)
       return
     }
-    swapIn(await buildAside(current, delta), delta.to, startedAt)
+    swapIn(await buildAside(current, delta, secrets), delta.to, startedAt)
   }
 
   /** A table with the delta applied, compiled in slices while the present one serves on. */
-  async function buildAside(present: RouteTable, { to, changes }: Delta): Promise<RouteTable> {
+  async function buildAside(
+    present: RouteTable,
+    { to, changes }: Delta,
+    secrets: SecretsByObject,
+  ): Promise<RouteTable> {
     const table = new RouteTable(present.group, to, factory)
     const slice = new TimeSlice()
-    for (const [kind, body] of present.objectsAfter(changes)) {
-      table.load(kind, body)
+    for (const [kind, body, values] of present.objectsAfter(changes, secrets)) {
+      table.load(kind, body, values)
       if (slice.due) await slice.pause()
     }
     return table
@@ -119,4 +128,11 @@ export function createConfigHolder(
       return current
     },
   }
+}
+
+function secretsIn(
+  { kind, secrets }: Extract<ConfigMessage, { type: 'snapshot-chunk' }>,
+  body: ResourceBody,
+): readonly SecretValue[] | undefined {
+  return secrets?.[secretsKey(kind, resourceId(kind, body))]
 }

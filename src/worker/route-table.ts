@@ -3,6 +3,12 @@ import { ConfigError, GatewayError } from '../model/errors.ts'
 import type { Quarantined } from '../model/ipc.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
+import {
+  type SecretsByObject,
+  type SecretValue,
+  secretsKey,
+  withSecrets,
+} from '../model/secret-value.ts'
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { createRouter, type Router } from '../routing/router.ts'
 import { withDefaults } from '../support/validate-resource.ts'
@@ -32,6 +38,8 @@ export class RouteTable {
   readonly #routeCells = new Map<string, UpstreamCell>()
   readonly #references = new ReferenceIndex()
   readonly #quarantine = new Map<string, Quarantined>()
+  /** What the envelopes in an object's fields hold, by `kind/id`; few objects have any. */
+  readonly #secrets = new Map<string, readonly SecretValue[]>()
 
   constructor(group: string, at: { epoch: string; revision: number }, factory: UpstreamFactory) {
     this.#state = new ConfigState(group, at)
@@ -63,21 +71,28 @@ export class RouteTable {
   }
 
   /** Adds an object of the revision that the table was created at; call in LOAD_ORDER. */
-  load(kind: ResourceKind, body: ResourceBody): void {
+  load(kind: ResourceKind, body: ResourceBody, secrets?: readonly SecretValue[]): void {
     this.#state.load(kind, body)
-    this.#compile(kind, resourceId(kind, body), body)
+    const id = resourceId(kind, body)
+    this.#keepSecrets(kind, id, secrets)
+    this.#compile(kind, id, body)
   }
 
   /** All objects as they would be after these changes, in LOAD_ORDER; a copy, safe to pause in. */
-  *objectsAfter(changes: readonly Change[]): Generator<[ResourceKind, ResourceBody]> {
+  *objectsAfter(
+    changes: readonly Change[],
+    secrets: SecretsByObject = {},
+  ): Generator<[ResourceKind, ResourceBody, readonly SecretValue[] | undefined]> {
     const changed = new Set(changes.map(({ kind, id }) => `${kind}/${id}`))
     const before = LOAD_ORDER.map((kind) => [...this.#state.collection(kind)])
     for (const [index, kind] of LOAD_ORDER.entries()) {
       for (const [id, body] of before[index] ?? []) {
-        if (!changed.has(`${kind}/${id}`)) yield [kind, body]
+        const key = secretsKey(kind, id)
+        if (!changed.has(key)) yield [kind, body, this.#secrets.get(key)]
       }
       for (const change of changes) {
-        if (change.op === 'put' && change.kind === kind) yield [kind, change.body]
+        if (change.op !== 'put' || change.kind !== kind) continue
+        yield [kind, change.body, secrets[secretsKey(kind, change.id)]]
       }
     }
   }
@@ -86,9 +101,10 @@ export class RouteTable {
    * Applies the next revision as a whole.
    * @throws ProtocolError when the delta does not fit (see ConfigState); nothing is compiled then.
    */
-  apply(delta: Delta): void {
+  apply(delta: Delta, secrets: SecretsByObject = {}): void {
     this.#state.apply(delta)
     for (const change of inDependencyOrder(delta.changes)) {
+      this.#keepSecrets(change.kind, change.id, secrets[secretsKey(change.kind, change.id)])
       if (change.op === 'put') this.#compile(change.kind, change.id, change.body)
       else this.#remove(change.kind, change.id)
     }
@@ -101,8 +117,19 @@ export class RouteTable {
     for (const cell of this.#upstreams.values()) cell.clear()
   }
 
-  #compile(kind: ResourceKind, id: string, body: ResourceBody): void {
-    const key = `${kind}/${id}`
+  /** The object with its secrets in plain text: never stored, never logged. */
+  #opened(key: string, body: ResourceBody): ResourceBody {
+    return withSecrets(body, this.#secrets.get(key))
+  }
+
+  #keepSecrets(kind: ResourceKind, id: string, secrets: readonly SecretValue[] | undefined): void {
+    if (secrets === undefined) this.#secrets.delete(secretsKey(kind, id))
+    else this.#secrets.set(secretsKey(kind, id), secrets)
+  }
+
+  #compile(kind: ResourceKind, id: string, stored: ResourceBody): void {
+    const key = secretsKey(kind, id)
+    const body = this.#opened(key, stored)
     this.#references.set(key, referencesOf(body))
     try {
       if (kind === 'routes') this.#compileRoute(id, body)

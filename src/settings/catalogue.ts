@@ -4,7 +4,9 @@ import Type from 'typebox'
 import { LOG_LEVELS } from '../support/logger.ts'
 import { decodeCidrs } from './cidr.ts'
 import { decodeDatabaseUrl } from './database-url.ts'
+import { KEYRING_CATALOGUE } from './keyring-settings.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
+import { FALLBACK_CATALOGUE } from './fallback-settings.ts'
 import {
   decodeListenAddress,
   decodeListenAddresses,
@@ -42,6 +44,7 @@ export const CATALOGUE = {
     secret: true,
     decode: decodeAdminKey,
   }),
+  ...KEYRING_CATALOGUE,
   HOLDFAST_GATEWAY_GROUP: setting({
     allowed: '1 to 64 letters, digits, dots, hyphens and underscores',
     default: 'default',
@@ -112,6 +115,8 @@ export const CATALOGUE = {
   HOLDFAST_UPSTREAM_CONNECT_TIMEOUT_MS: timeoutMs(5_000),
   HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS: timeoutMs(60_000),
   HOLDFAST_UPSTREAM_READ_TIMEOUT_MS: timeoutMs(60_000),
+
+  ...FALLBACK_CATALOGUE,
 }
 
 export type SettingName = keyof typeof CATALOGUE

@@ -1,16 +1,22 @@
 import Type, { type Static } from 'typebox'
 import { CATALOGUE } from './catalogue.ts'
+import { FALLBACK_CATALOGUE, toFallbackSettings } from './fallback-settings.ts'
+import { KEYRING_CATALOGUE, toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast control` reads. */
-export const CONTROL_SCHEMA = Type.Pick(Type.Object(CATALOGUE), [
-  'HOLDFAST_DATABASE_URL',
-  'HOLDFAST_ADMIN_KEY',
-  'HOLDFAST_ADMIN_LISTEN',
-  'HOLDFAST_POLL_INTERVAL_MS',
-  'HOLDFAST_DRAIN_TIMEOUT_MS',
-  'HOLDFAST_LOG_LEVEL',
-])
+export const CONTROL_SCHEMA = Type.Object({
+  ...Type.Pick(Type.Object(CATALOGUE), [
+    'HOLDFAST_DATABASE_URL',
+    'HOLDFAST_ADMIN_KEY',
+    'HOLDFAST_ADMIN_LISTEN',
+    'HOLDFAST_POLL_INTERVAL_MS',
+    'HOLDFAST_DRAIN_TIMEOUT_MS',
+    'HOLDFAST_LOG_LEVEL',
+  ]).properties,
+  ...FALLBACK_CATALOGUE,
+  ...KEYRING_CATALOGUE,
+})
 
 export type ControlSettings = ReturnType<typeof toControlSettings>
 
@@ -26,9 +32,13 @@ function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: strin
     envFile,
     databaseUrl: values.HOLDFAST_DATABASE_URL,
     adminKey: values.HOLDFAST_ADMIN_KEY,
+    /** The first encrypts secrets before they are stored; none = they are stored as they are. */
+    keys: toKeys(values),
     adminListen: values.HOLDFAST_ADMIN_LISTEN,
     pollIntervalMs: values.HOLDFAST_POLL_INTERVAL_MS,
     drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,
     logLevel: values.HOLDFAST_LOG_LEVEL,
+    /** Undefined: no copy in S3. */
+    fallback: toFallbackSettings(values),
   }
 }

@@ -1,6 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { CATALOGUE } from './catalogue.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
+import { toFallbackSettings } from './fallback-settings.ts'
+import { toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast gateway` reads. */
@@ -47,6 +49,8 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     /** Set when the provider is postgres. */
     databaseUrl: values.HOLDFAST_DATABASE_URL,
     gatewayGroup: values.HOLDFAST_GATEWAY_GROUP,
+    /** They decrypt what the control plane encrypted. */
+    keys: toKeys(values),
     configProvider: values.HOLDFAST_CONFIG_PROVIDER,
     /** Absolute; set when the provider is file. */
     configFile: values.HOLDFAST_CONFIG_FILE,
@@ -78,6 +82,8 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       maxRequestsPerConnection: values.HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION,
       underscoresInHeaders: values.HOLDFAST_HTTP_UNDERSCORES_IN_HEADERS,
     },
+    /** Undefined: no copy in S3. */
+    fallback: toFallbackSettings(values),
     /** CIDR notation. */
     trustedProxies: values.HOLDFAST_TRUSTED_PROXIES,
     upstream: {

@@ -4,6 +4,8 @@ import type { Static, TObject, TProperties } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { CATALOGUE, ENV_FILE_VARIABLE, type SettingName } from './catalogue.ts'
 import { type EnvFile, findEnvFile, NO_ENV_FILE, readEnvFile } from './env-file.ts'
+import { halfSetFallback } from './fallback-settings.ts'
+import { twoKeyrings } from './keyring-settings.ts'
 import { formatListenAddress, type ListenAddress, listenersCollide } from './listen-address.ts'
 import { nearestName } from './nearest-name.ts'
 import { SETTING_KEYWORD, type SettingRule } from './setting.ts'
@@ -54,7 +56,7 @@ export function loadSettings<P extends TProperties>(
   const problems = [...file.problems, ...unknownNamesInFile(file, path ?? '')]
   const given = collectGiven(Object.keys(schema.properties), file, path ?? '', env)
   const values = decodeAll(schema, given, problems)
-  if (problems.length === 0) problems.push(...sharedListeners(values))
+  if (problems.length === 0) problems.push(...sharedListeners(values), ...halfSetFallback(values), ...twoKeyrings(values))
   if (problems.length > 0) throw new SettingsError(problems)
   return { values: values as Static<TObject<P>>, envFile: path }
 }

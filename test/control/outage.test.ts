@@ -32,6 +32,7 @@ async function start(
     pollIntervalMs: 500,
     drainTimeoutMs: 2000,
     logLevel: 'silent',
+    fallback: undefined,
   }
   const controlPlane = await runControlPlane(settings, log)
   t.after(() => controlPlane.stop())
@@ -193,6 +194,7 @@ suite('control plane without PostgreSQL', () => {
       pollIntervalMs: 500,
       drainTimeoutMs: 2000,
       logLevel: 'silent' as const,
+      fallback: undefined,
     }
     await assert.rejects(runControlPlane(settings, log), { code: 'EADDRINUSE' })
   })

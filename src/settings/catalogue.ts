@@ -4,9 +4,9 @@ import Type from 'typebox'
 import { LOG_LEVELS } from '../support/logger.ts'
 import { decodeCidrs } from './cidr.ts'
 import { decodeDatabaseUrl } from './database-url.ts'
-import { KEYRING_CATALOGUE } from './keyring-settings.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { FALLBACK_CATALOGUE } from './fallback-settings.ts'
+import { KEYRING_CATALOGUE } from './keyring-settings.ts'
 import {
   decodeListenAddress,
   decodeListenAddresses,
@@ -15,12 +15,17 @@ import {
 import { choice, integer, setting, toInteger } from './setting.ts'
 
 const MAX_TIMEOUT_MS = 3_600_000
+const MAX_INSTANCE_AGE_MS = 365 * 24 * 3_600_000
 const MAX_WORKERS = 256
 const MIB = 1024 * 1024
 
 function timeoutMs(fallback: number) {
   // Not 0: in most servers it means "never", which is how connections pile up.
   return integer({ default: fallback, min: 1, max: MAX_TIMEOUT_MS, unit: 'milliseconds' })
+}
+
+function instanceAge(fallback: number) {
+  return integer({ default: fallback, min: 200, max: MAX_INSTANCE_AGE_MS, unit: 'milliseconds' })
 }
 
 function listenAddress(fallback: string) {
@@ -60,6 +65,15 @@ export const CATALOGUE = {
     max: 60_000,
     unit: 'milliseconds',
   }),
+  HOLDFAST_INSTANCE_HEARTBEAT_MS: integer({
+    default: 5_000,
+    min: 100,
+    max: 300_000,
+    unit: 'milliseconds',
+  }),
+  HOLDFAST_INSTANCE_LOST_AFTER_MS: instanceAge(10_000),
+  HOLDFAST_INSTANCE_OFFLINE_AFTER_MS: instanceAge(2 * 3_600_000),
+  HOLDFAST_INSTANCE_PURGE_AFTER_MS: instanceAge(7 * 24 * 3_600_000),
   HOLDFAST_LOG_LEVEL: choice(LOG_LEVELS, 'info'),
 
   HOLDFAST_HTTP_LISTEN: setting({

@@ -12,7 +12,11 @@ export const CONTROL_SCHEMA = Type.Object({
     'HOLDFAST_ADMIN_LISTEN',
     'HOLDFAST_POLL_INTERVAL_MS',
     'HOLDFAST_DRAIN_TIMEOUT_MS',
+    'HOLDFAST_INSTANCE_LOST_AFTER_MS',
+    'HOLDFAST_INSTANCE_OFFLINE_AFTER_MS',
+    'HOLDFAST_INSTANCE_PURGE_AFTER_MS',
     'HOLDFAST_LOG_LEVEL',
+    'HOLDFAST_LOG_FILE',
   ]).properties,
   ...FALLBACK_CATALOGUE,
   ...KEYRING_CATALOGUE,
@@ -37,7 +41,15 @@ function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: strin
     adminListen: values.HOLDFAST_ADMIN_LISTEN,
     pollIntervalMs: values.HOLDFAST_POLL_INTERVAL_MS,
     drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,
+    /** Since the last heartbeat. */
+    instanceAges: {
+      lostAfterMs: values.HOLDFAST_INSTANCE_LOST_AFTER_MS,
+      offlineAfterMs: values.HOLDFAST_INSTANCE_OFFLINE_AFTER_MS,
+      purgeAfterMs: values.HOLDFAST_INSTANCE_PURGE_AFTER_MS,
+    },
     logLevel: values.HOLDFAST_LOG_LEVEL,
+    /** Undefined = stdout. */
+    logFile: values.HOLDFAST_LOG_FILE,
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),
   }

@@ -57,6 +57,7 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     bootGraceMs: values.HOLDFAST_BOOT_GRACE_MS,
     backupGenerations: values.HOLDFAST_BACKUP_GENERATIONS,
     pollIntervalMs: values.HOLDFAST_POLL_INTERVAL_MS,
+    heartbeatMs: values.HOLDFAST_INSTANCE_HEARTBEAT_MS,
     logLevel: values.HOLDFAST_LOG_LEVEL,
     workers: values.HOLDFAST_WORKERS,
     drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,

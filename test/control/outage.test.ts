@@ -33,6 +33,8 @@ async function start(
     drainTimeoutMs: 2000,
     logLevel: 'silent',
     fallback: undefined,
+    keys: [],
+    instanceAges: { lostAfterMs: 10_000, offlineAfterMs: 60_000, purgeAfterMs: 600_000 },
   }
   const controlPlane = await runControlPlane(settings, log)
   t.after(() => controlPlane.stop())
@@ -195,6 +197,8 @@ suite('control plane without PostgreSQL', () => {
       drainTimeoutMs: 2000,
       logLevel: 'silent' as const,
       fallback: undefined,
+      keys: [],
+      instanceAges: { lostAfterMs: 10_000, offlineAfterMs: 60_000, purgeAfterMs: 600_000 },
     }
     await assert.rejects(runControlPlane(settings, log), { code: 'EADDRINUSE' })
   })

@@ -9,6 +9,7 @@ import { ensureAdminKey } from './quickstart/admin-key.ts'
 import { quickstartBanner } from './quickstart/banner.ts'
 import { choosePorts } from './quickstart/choose-ports.ts'
 import { startDemoNode } from './quickstart/demo-node.ts'
+import { ensureKeyringFile } from './quickstart/keyring-file.ts'
 import { watchParent } from './quickstart/parent-watch.ts'
 import { createRoleLog } from './quickstart/role-log.ts'
 import { startRoles } from './quickstart/start-roles.ts'
@@ -56,10 +57,17 @@ async function startAll(
   parts.defer(demo.stop)
   const databaseUrl = settings.databaseUrl ?? (await startDatabase(dataDir, log, parts))
   if (!signal.aborted) {
-    const options = { settings, listeners, databaseUrl, adminKey, logDir, log, parts, signal }
-    await startRoles(options)
+    const keyringFile = await ownKeyring(settings)
+    const keys = { adminKey, keyringFile }
+    await startRoles({ settings, listeners, databaseUrl, ...keys, logDir, log, parts, signal })
   }
   return quickstartBanner({ ...listeners, demoPort: demo.port, adminKey, dataDir })
+}
+
+/** With a database of its own. One that others use too must be encrypted with a key that they know. */
+async function ownKeyring(settings: QuickstartSettings): Promise<string | undefined> {
+  if (settings.keys.length > 0 || settings.databaseUrl !== undefined) return undefined
+  return ensureKeyringFile(settings.dataDir)
 }
 
 function startLog(

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { StoreError } from '../model/errors.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository, ConfigTransaction } from '../store/config-repository.ts'
+import type { ResourceSecrets } from '../support/resource-secrets.ts'
 import { type Answer, refusal } from './answer.ts'
 import { keyOf, showResource } from './resource-answer.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
@@ -21,6 +22,7 @@ export type Outcome =
   | {
       op: 'put'
       definition: ResourceDefinition
+      /** As stored. */
       value: ResourceBody
       /** Undefined = the object is new. */
       createdRevision: number | undefined
@@ -34,12 +36,18 @@ export interface ConfigWriter {
 
 interface WriterOptions {
   repository: Pick<ConfigRepository, 'write'>
+  secrets: Pick<ResourceSecrets, 'show'>
   log: Logger
   /** Told of each group that something was written to. */
   onWritten?: ((group: string) => void) | undefined
 }
 
-export function createConfigWriter({ repository, log, onWritten }: WriterOptions): ConfigWriter {
+export function createConfigWriter({
+  repository,
+  secrets,
+  log,
+  onWritten,
+}: WriterOptions): ConfigWriter {
   return {
     async write(target, decide) {
       const { group, actor, kind, id } = target
@@ -50,7 +58,10 @@ export function createConfigWriter({ repository, log, onWritten }: WriterOptions
         const facts = { kind, id, group, revision, actor }
         log.info(facts, result.op === 'put' ? 'resource written' : 'resource deleted')
         onWritten?.(group)
-        return { ...answerFor(target, result, revision), headers: revisionHeader(revision) }
+        return {
+          ...answerFor(target, result, revision, secrets),
+          headers: revisionHeader(revision),
+        }
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         log.warn({ kind, id, group, actor, reason: error.message }, 'write refused')
@@ -64,6 +75,7 @@ function answerFor(
   { kind, id }: WriteTarget,
   outcome: Exclude<Outcome, { op: 'none' }>,
   revision: number,
+  secrets: Pick<ResourceSecrets, 'show'>,
 ): Answer {
   if (outcome.op === 'delete') {
     // APISIX counts in a string, for the sake of its oldest clients.
@@ -72,7 +84,7 @@ function answerFor(
   const { definition, value, createdRevision = revision } = outcome
   return {
     status: outcome.createdRevision === undefined ? 201 : 200,
-    body: showResource(definition, { body: value, createdRevision, revision }),
+    body: showResource(definition, { body: value, createdRevision, revision }, secrets),
   }
 }
 

@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import { RESOURCE_KINDS, type ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository } from '../store/config-repository.ts'
+import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import { servedResources } from '../support/served-resources.ts'
 import type { ResourceValidator } from '../support/validate-resource.ts'
 import type { ResourceHandler } from './admin-request.ts'
@@ -29,6 +30,8 @@ export interface ControlPlaneDeps {
   log: Logger
   /** Told of each group that something was written to. */
   onWritten?: (group: string) => void
+  /** Encrypts what is stored; default: nothing is encrypted. */
+  secrets?: ResourceSecrets
   /** Default: one that knows no plugins. */
   validator?: ResourceValidator
   /** Milliseconds since the epoch; the system's clock unless told. */
@@ -77,14 +80,15 @@ export function createControlPlane(
 }
 
 function createHandlers(deps: ControlPlaneDeps): Record<ResourceKind, ResourceHandler> {
-  const { repository, reader, log, now = Date.now } = deps
-  const writer = createConfigWriter({ repository, log, onWritten: deps.onWritten })
+  const { repository, reader, log, secrets = PLAIN_SECRETS, now = Date.now } = deps
+  const { onWritten } = deps
+  const writer = createConfigWriter({ repository, secrets, log, onWritten })
   const validator = deps.validator ?? servedResources
   const handlers = RESOURCE_KINDS.map((kind) => {
     const definition = RESOURCE_DEFINITIONS[kind]
     const handler: ResourceHandler = {
-      ...createResourceReads(definition, reader),
-      ...createResourceWrites(definition, { writer, validator, now }),
+      ...createResourceReads(definition, reader, secrets),
+      ...createResourceWrites(definition, { writer, validator, secrets, now }),
     }
     return [kind, handler] as const
   })

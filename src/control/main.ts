@@ -4,6 +4,8 @@ import { type ChangeFeed, createChangeFeed } from '../store/change-feed.ts'
 import { createConfigFollower } from '../store/config-follower.ts'
 import { type ConfigRepository, createConfigRepository } from '../store/config-repository.ts'
 import { createDatabase, type Database } from '../store/database.ts'
+import { createKeyring } from '../support/keyring.ts'
+import { createResourceSecrets } from '../support/resource-secrets.ts'
 import { ConfigMirrors } from './config-mirrors.ts'
 import { createConfigReader } from './config-reader.ts'
 import { createControlPlane } from './control-plane.ts'
@@ -38,6 +40,7 @@ export async function runControlPlane(
   const server = createControlPlane(settings, {
     repository,
     reader: createConfigReader({ repository, database, mirrors }),
+    secrets: createResourceSecrets(createKeyring(settings.keys)),
     readiness: () => readinessOf(database, schema, mirrors),
     log: component('admin'),
     onWritten: (group) => mirrors.follow(group),
@@ -55,6 +58,9 @@ export async function runControlPlane(
   try {
     const address = await server.start()
     log.info({ address }, 'control plane listening')
+    if (settings.keys.length === 0) {
+      log.warn('no HOLDFAST_KEYRING: private keys and credentials are stored in plain text')
+    }
     void schema.done.then(() => followGroups(repository, feed, mirrors, log))
     return {
       address,

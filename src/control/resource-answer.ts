@@ -1,4 +1,5 @@
 import type { ResourceBody } from '../model/resource-kind.ts'
+import type { ResourceSecrets } from '../support/resource-secrets.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
 
 /** An object as the Admin API shows it. */
@@ -11,12 +12,13 @@ export interface ShownResource {
   modifiedIndex: number
 }
 
-/** Puts a stored object into APISIX's envelope, without what nobody may see. */
+/** Puts a stored object into APISIX's envelope, without what nobody may see. Private keys stay encrypted. */
 export function showResource(
   { kind, key, hidden = [] }: ResourceDefinition,
   { body, createdRevision, revision }: StoredBody,
+  secrets: Pick<ResourceSecrets, 'show'>,
 ): ShownResource {
-  const value = { ...body }
+  const value = { ...secrets.show(kind, body) }
   for (const field of hidden) delete value[field]
   return {
     key: keyOf(kind, String(body[key])),

@@ -1,3 +1,4 @@
+import type { ResourceSecrets } from '../support/resource-secrets.ts'
 import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
 import type { ConfigReader, Reading } from './config-reader.ts'
@@ -9,6 +10,7 @@ import type { ResourceDefinition } from './resource-definition.ts'
 export function createResourceReads(
   definition: ResourceDefinition,
   reader: ConfigReader,
+  secrets: Pick<ResourceSecrets, 'show'>,
 ): Pick<ResourceHandler, 'GET'> {
   const { kind } = definition
 
@@ -17,13 +19,13 @@ export function createResourceReads(
     const answer: Answer =
       reading.value === undefined
         ? keyNotFound()
-        : { status: 200, body: showResource(definition, reading.value) }
+        : { status: 200, body: showResource(definition, reading.value, secrets) }
     return withFreshness(answer, reading)
   }
 
   async function readAll({ group, query }: AdminRequest): Promise<Answer> {
     const reading = await reader.list(group, kind)
-    const shown = reading.value.map((stored) => showResource(definition, stored))
+    const shown = reading.value.map((stored) => showResource(definition, stored, secrets))
     const page = pageOf(shown, query)
     if (!page.ok) return refusal(400, page.reason)
     const { total, list } = page

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { ResourceBody } from '../model/resource-kind.ts'
-import type { ConfigTransaction } from '../store/config-repository.ts'
+import type { ConfigTransaction, StoredResource } from '../store/config-repository.ts'
+import type { ResourceSecrets } from '../support/resource-secrets.ts'
 import type { ResourceValidator } from '../support/validate-resource.ts'
 import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
@@ -12,6 +13,7 @@ import type { ResourceDefinition } from './resource-definition.ts'
 export interface WriteDeps {
   writer: ConfigWriter
   validator: ResourceValidator
+  secrets: ResourceSecrets
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -25,7 +27,7 @@ type Step<T> = { ok: true; value: T } | { ok: false; answer: Answer }
  */
 export function createResourceWrites(
   definition: ResourceDefinition,
-  { writer, validator, now }: WriteDeps,
+  { writer, validator, secrets, now }: WriteDeps,
 ): Omit<ResourceHandler, 'GET'> {
   const { kind, label, key, unsupported } = definition
 
@@ -103,8 +105,14 @@ export function createResourceWrites(
     return { ok: true, value: { ...body, id } }
   }
 
+  /**
+   * The valid object, its secrets in plain text: those of a patched object come encrypted from the
+   * store, and a client may send back what an answer showed it.
+   */
   function validate(body: ResourceBody): Step<ResourceBody> {
-    const decoded = validator.decode(kind, body)
+    const opened = secrets.open(kind, body)
+    if (!opened.ok) return stop(refuse(opened.reason))
+    const decoded = validator.decode(kind, opened.body)
     return decoded.ok
       ? { ok: true, value: decoded.value as ResourceBody }
       : stop(refuse(decoded.reason))
@@ -125,13 +133,14 @@ export function createResourceWrites(
     tx: ConfigTransaction,
     id: string,
     value: ResourceBody,
-    stored: { createdRevision: number } | undefined,
+    stored: StoredResource | undefined,
   ): Promise<Outcome> {
     const problem =
       (await checkReferences(tx, definition, value)) ?? (await definition.check?.(tx, id, value))
     if (problem) return { op: 'none', answer: refuse(problem) }
-    tx.put(kind, id, value)
-    return { op: 'put', definition, value, createdRevision: stored?.createdRevision }
+    const sealed = secrets.seal(kind, value, stored?.body)
+    tx.put(kind, id, sealed)
+    return { op: 'put', definition, value: sealed, createdRevision: stored?.createdRevision }
   }
 
   const notOffered = (method: string) => async () =>

@@ -3,6 +3,7 @@ import { ConfigState } from '../model/config-state.ts'
 import { RESOURCE_KINDS } from '../model/resource-kind.ts'
 import type { Delta } from '../model/revision.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import type { Backup } from './backup.ts'
 import type { ConfigSource } from './postgres-source.ts'
@@ -39,6 +40,7 @@ export class ConfigService {
   readonly #backup: Backup
   readonly #log: Logger
   readonly #events: ConfigEvents
+  readonly #secrets: ResourceSecrets
   #serving: ServingConfig | undefined
   #changedAt = Date.now()
   #state: SyncState = {
@@ -49,7 +51,14 @@ export class ConfigService {
     edited: false,
   }
 
-  constructor(source: ConfigSource, backup: Backup, log: Logger, events: ConfigEvents) {
+  constructor(
+    source: ConfigSource,
+    backup: Backup,
+    log: Logger,
+    events: ConfigEvents,
+    secrets: ResourceSecrets = PLAIN_SECRETS,
+  ) {
+    this.#secrets = secrets
     this.#source = source
     this.#backup = backup
     this.#log = log
@@ -99,7 +108,7 @@ export class ConfigService {
 
   async #adopt(snapshot: Snapshot): Promise<void> {
     const source = await loadState(snapshot)
-    this.#serving = await ServingConfig.build(source, this.#serving)
+    this.#serving = await ServingConfig.build(source, this.#serving, this.#secrets)
     this.#changedAt = Date.now()
     const { quarantined } = this.#serving
     const { revision } = snapshot._meta

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
 import type { WorkerSettings } from '../model/ipc.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
+import { createKeyring } from '../support/keyring.ts'
+import { createResourceSecrets } from '../support/resource-secrets.ts'
 import { VERSION } from '../support/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { createBackup } from './backup.ts'
@@ -42,7 +44,8 @@ export async function runGateway(settings: GatewaySettings, log: Logger): Promis
   })
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const source = createPostgresSource(settings, component('subscription'))
-  const config = new ConfigService(source, backup, component('config'), supervisor)
+  const secrets = createResourceSecrets(createKeyring(settings.keys))
+  const config = new ConfigService(source, backup, component('config'), supervisor, secrets)
 
   const parts: StatusParts = {
     version: VERSION,

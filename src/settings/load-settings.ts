@@ -56,7 +56,8 @@ export function loadSettings<P extends TProperties>(
   const problems = [...file.problems, ...unknownNamesInFile(file, path ?? '')]
   const given = collectGiven(Object.keys(schema.properties), file, path ?? '', env)
   const values = decodeAll(schema, given, problems)
-  if (problems.length === 0) problems.push(...sharedListeners(values), ...halfSetFallback(values), ...twoKeyrings(values))
+  if (problems.length === 0)
+    problems.push(...sharedListeners(values), ...halfSetFallback(values), ...twoKeyrings(values))
   if (problems.length > 0) throw new SettingsError(problems)
   return { values: values as Static<TObject<P>>, envFile: path }
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { CATALOGUE } from './catalogue.ts'
+import { toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** Everything: what is wrong for one of its children is said before any of them starts. */
@@ -30,6 +31,8 @@ function toQuickstartSettings(
     /** A database of one's own: then none is embedded. */
     databaseUrl: values.HOLDFAST_DATABASE_URL,
     adminKey: values.HOLDFAST_ADMIN_KEY,
+    /** None: quickstart makes a keyring of its own. */
+    keys: toKeys(values),
     adminListen: values.HOLDFAST_ADMIN_LISTEN,
     httpListen: values.HOLDFAST_HTTP_LISTEN,
     statusListen: values.HOLDFAST_STATUS_LISTEN,

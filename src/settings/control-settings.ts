@@ -5,7 +5,7 @@ import { KEYRING_CATALOGUE, toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast control` reads. */
-export const CONTROL_SCHEMA = Type.Object({
+const CONTROL_SCHEMA = Type.Object({
   ...Type.Pick(Type.Object(CATALOGUE), [
     'HOLDFAST_DATABASE_URL',
     'HOLDFAST_ADMIN_KEY',

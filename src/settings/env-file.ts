@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 
 /** One assignment of an env file. */
-export interface EnvEntry {
+interface EnvEntry {
   value: string
   /** From 1. */
   line: number

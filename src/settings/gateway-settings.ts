@@ -6,7 +6,7 @@ import { toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast gateway` reads. */
-export const GATEWAY_SCHEMA = Type.Object({
+const GATEWAY_SCHEMA = Type.Object({
   ...Type.Omit(Type.Object(CATALOGUE), ['HOLDFAST_ADMIN_KEY', 'HOLDFAST_ADMIN_LISTEN']).properties,
   HOLDFAST_DATABASE_URL: Type.Optional(CATALOGUE.HOLDFAST_DATABASE_URL),
   HOLDFAST_CONFIG_FILE: Type.Optional(CATALOGUE.HOLDFAST_CONFIG_FILE),

@@ -4,7 +4,7 @@ import { toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
 
 /** Everything: what is wrong for one of its children is said before any of them starts. */
-export const QUICKSTART_SCHEMA = Type.Object({
+const QUICKSTART_SCHEMA = Type.Object({
   ...CATALOGUE,
   HOLDFAST_DATABASE_URL: Type.Optional(CATALOGUE.HOLDFAST_DATABASE_URL),
   HOLDFAST_ADMIN_KEY: Type.Optional(CATALOGUE.HOLDFAST_ADMIN_KEY),

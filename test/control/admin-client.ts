@@ -2,8 +2,12 @@ import type { TestContext } from 'node:test'
 import pino from 'pino'
 import type { ConfigReader } from '../../src/control/config-reader.ts'
 import { createControlPlane } from '../../src/control/control-plane.ts'
+import { createFleetParts } from '../../src/control/holdfast-api/holdfast-routes.ts'
 import { type ConfigRepository, createConfigRepository } from '../../src/store/config-repository.ts'
 import { createDatabase } from '../../src/store/database.ts'
+import { createInstanceRepository } from '../../src/store/instances.ts'
+import { createRevisionLog } from '../../src/store/revision-log.ts'
+import type { ResourceSecrets } from '../../src/support/resource-secrets.ts'
 import type { ResourceValidator } from '../../src/support/validate-resource.ts'
 import { createTestDatabase } from '../helpers/postgres.ts'
 
@@ -47,6 +51,7 @@ export function adminClient(port: number): AdminClient {
 
 interface Setup {
   validator?: ResourceValidator
+  secrets?: ResourceSecrets
   now?: () => number
   logLines?: string[]
 }
@@ -54,7 +59,7 @@ interface Setup {
 /** A control plane over a database of its own, and a client of it; without mirrors. */
 export async function startAdminApi(
   t: TestContext,
-  { validator, now, logLines = [] }: Setup = {},
+  { validator, secrets, now, logLines = [] }: Setup = {},
 ): Promise<AdminClient & { repository: ConfigRepository; databaseUrl: string }> {
   const { url: databaseUrl } = await createTestDatabase(t)
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
@@ -67,8 +72,14 @@ export async function startAdminApi(
       repository,
       reader: readerOf(repository),
       readiness: () => ({ ready: true, source: 'database', revision: 0 }),
+      instances: createFleetParts({
+        instances: createInstanceRepository(database),
+        history: createRevisionLog(database),
+        ages: { lostAfterMs: 10_000, offlineAfterMs: 7_200_000 },
+      }),
       log,
       ...(validator && { validator }),
+      ...(secrets && { secrets }),
       ...(now && { now }),
     },
   )

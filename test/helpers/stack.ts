@@ -31,12 +31,17 @@ export interface Gateway extends HoldfastProcess {
   sync(): Promise<any>
 }
 
-/** Runs a control plane on a free port; resolves once it listens. */
-export async function startControl(t: TestContext, databaseUrl: string): Promise<ControlPlane> {
+/** Runs a control plane on a free port; resolves once it is ready. */
+export async function startControl(
+  t: TestContext,
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ControlPlane> {
   const process = startHoldfast(t, ['control'], {
     HOLDFAST_DATABASE_URL: databaseUrl,
     HOLDFAST_ADMIN_KEY: ADMIN_KEY,
     HOLDFAST_ADMIN_LISTEN: '127.0.0.1:0',
+    ...env,
   })
   const url = baseUrl((await process.waitForLog('control plane listening'))['address'])
   async function admin(method: string, path: string, body?: unknown): Promise<Answer> {

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
+import type { ExporterState } from '../fallback/exporter.ts'
 import { RESOURCE_KINDS, type ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository } from '../store/config-repository.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
@@ -10,6 +11,7 @@ import { addAdminRoutes } from './admin-routes.ts'
 import { createKeyCheck } from './auth.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { createConfigWriter } from './config-writer.ts'
+import { addHoldfastRoutes, type FleetParts } from './holdfast-api/holdfast-routes.ts'
 import { createHttpServer } from './http-server.ts'
 import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
 import { createResourceReads } from './resource-reads.ts'
@@ -27,6 +29,8 @@ export interface ControlPlaneDeps {
   repository: ConfigRepository
   reader: ConfigReader
   readiness: () => Readiness
+  /** How the copy in S3 is doing; undefined when there is none. */
+  fallback?: () => ExporterState | undefined
   log: Logger
   /** Told of each group that something was written to. */
   onWritten?: (group: string) => void
@@ -57,10 +61,14 @@ export function createControlPlane(
     if (stopping !== undefined) reply.header('connection', 'close')
   })
 
-  addStatusRoutes(app, deps.readiness)
-  addAdminRoutes(app, createHandlers(deps), createKeyCheck(settings.adminKey))
+  addStatusRoutes(app, deps.readiness, deps.fallback)
+  const checkKey = createKeyCheck(settings.adminKey)
+  const { repository, instances, log, onWritten } = deps
+  addAdminRoutes(app, createHandlers(deps), checkKey, instances.watch)
+  addHoldfastRoutes(app, { ...instances, repository, log, onWritten }, checkKey)
 
   async function stopServer(): Promise<void> {
+    instances.watch.stop()
     const cut = setTimeout(() => app.server.closeAllConnections(), settings.drainTimeoutMs)
     await app.close()
     clearTimeout(cut)

@@ -4,11 +4,14 @@ import { type ChangeFeed, createChangeFeed } from '../store/change-feed.ts'
 import { createConfigFollower } from '../store/config-follower.ts'
 import { type ConfigRepository, createConfigRepository } from '../store/config-repository.ts'
 import { createDatabase, type Database } from '../store/database.ts'
+import { createInstanceRepository } from '../store/instances.ts'
+import { createRevisionLog } from '../store/revision-log.ts'
 import { createKeyring } from '../support/keyring.ts'
 import { createResourceSecrets } from '../support/resource-secrets.ts'
 import { ConfigMirrors } from './config-mirrors.ts'
 import { createConfigReader } from './config-reader.ts'
 import { createControlPlane } from './control-plane.ts'
+import { createFallback } from './fallback.ts'
 import { createSchemaKeeper, guardRepository, type SchemaKeeper } from './schema-keeper.ts'
 import type { Readiness } from './status-routes.ts'
 
@@ -37,19 +40,36 @@ export async function runControlPlane(
   const repository = guardRepository(createConfigRepository(database), schema)
   const feed = createChangeFeed({ url, log: component('subscription'), applicationName })
   const mirrors = createMirrors(settings, { database, repository, feed, log })
+  const fallback =
+    settings.fallback &&
+    (await createFallback(settings.fallback, {
+      ...{ url, repository, feed, log: component('fallback') },
+      keyIds: settings.keys.map(({ id }) => id),
+    }))
+  const instances = guardStore(createInstanceRepository(database), schema)
+  const { purgeAfterMs } = settings.instanceAges
+  const janitor = startInstanceJanitor({ instances, purgeAfterMs, log: component('janitor') })
   const server = createControlPlane(settings, {
     repository,
     reader: createConfigReader({ repository, database, mirrors }),
     secrets: createResourceSecrets(createKeyring(settings.keys)),
     readiness: () => readinessOf(database, schema, mirrors),
+    instances: createFleetParts({
+      instances,
+      history: guardStore(createRevisionLog(database), schema),
+      ages: settings.instanceAges,
+    }),
+    fallback: () => fallback?.state,
     log: component('admin'),
     onWritten: (group) => mirrors.follow(group),
   })
   let stopping: Promise<void> | undefined
 
   async function stop(): Promise<void> {
+    janitor.stop()
     await server.stop()
     await schema.stop()
+    await fallback?.stop()
     await Promise.all([mirrors.stop(), feed.stop()])
     await database.stop()
     log.info('control plane stopped')
@@ -61,7 +81,10 @@ export async function runControlPlane(
     if (settings.keys.length === 0) {
       log.warn('no HOLDFAST_KEYRING: private keys and credentials are stored in plain text')
     }
-    void schema.done.then(() => followGroups(repository, feed, mirrors, log))
+    void schema.done.then(() => {
+      if (stopping === undefined) fallback?.start()
+      return followGroups(repository, feed, mirrors, log)
+    })
     return {
       address,
       stop() {

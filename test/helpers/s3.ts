@@ -45,7 +45,7 @@ export interface TestS3 {
   readonly settings: {
     endpoint: string
     region: string
-    credentials: typeof S3_ACCOUNT
+    credentials: { accessKeyId: string; secretAccessKey: string }
     forcePathStyle: boolean
     resourceBucket: string
     configBucket: string

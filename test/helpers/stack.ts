@@ -44,6 +44,7 @@ export async function startControl(
     ...env,
   })
   const url = baseUrl((await process.waitForLog('control plane listening'))['address'])
+  await until(async () => (await fetch(`${url}/status/ready`)).ok)
   async function admin(method: string, path: string, body?: unknown): Promise<Answer> {
     const response = await fetch(`${url}/apisix/admin${path}`, {
       method,
@@ -104,7 +105,9 @@ export async function startStack(t: TestContext, options: { workers?: number } =
 
 export async function temporaryFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
-  t.after(() => rm(folder, { recursive: true, force: true }))
+  // Retries: what the test started may write to it until it is killed, which happens after this.
+  const options = { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }
+  t.after(() => rm(folder, options))
   return folder
 }
 

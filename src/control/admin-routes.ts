@@ -4,10 +4,12 @@ import { isResourceKind, type ResourceKind } from '../model/resource-kind.ts'
 import { ADMIN_METHODS, type AdminMethod, type ResourceHandler } from './admin-request.ts'
 import { type Answer, refusal } from './answer.ts'
 import { ADMIN_ACTOR, type KeyCheck } from './auth.ts'
+import { parseGroup } from './group-query.ts'
+import type { ConvergenceWatch } from './holdfast-api/convergence-watch.ts'
+import { answerWhenServed, parseWait } from './holdfast-api/wait-query.ts'
 import { parseBody } from './request-body.ts'
+import { requireKey } from './require-key.ts'
 
-const GROUP_NAME = /^[a-zA-Z0-9_.-]{1,64}$/
-const DEFAULT_GROUP = 'default'
 const PREFIX = '/apisix/admin'
 
 /** Serves the resources under /apisix/admin; every request needs the key, even one that leads nowhere. */
@@ -15,17 +17,12 @@ export function addAdminRoutes(
   app: FastifyInstance,
   handlers: Record<ResourceKind, ResourceHandler>,
   checkKey: KeyCheck,
+  watch: Pick<ConvergenceWatch, 'wait'>,
 ): void {
   app.register((admin, _, done) => {
-    admin.addHook('onRequest', async (request, reply) => {
-      const query = request.query as Record<string, unknown>
-      const header = request.headers['x-api-key']
-      const problem = checkKey({ header, query: query['api_key'] })
-      if (problem === undefined) return undefined
-      return reply.code(401).send({ error_msg: 'failed to check token', description: problem })
-    })
+    requireKey(admin, checkKey)
     const answer = async (request: FastifyRequest, reply: FastifyReply) =>
-      send(reply, await dispatch(handlers, request).catch(answerFailure))
+      send(reply, await dispatch(handlers, request, watch).catch(answerFailure))
     // HEAD of the API itself is how APISIX's tools ask whether the key is right.
     admin.head(PREFIX, async (_, reply) => reply.code(200).send())
     admin.all(`${PREFIX}/*`, answer)
@@ -36,6 +33,7 @@ export function addAdminRoutes(
 async function dispatch(
   handlers: Record<ResourceKind, ResourceHandler>,
   request: FastifyRequest,
+  watch: Pick<ConvergenceWatch, 'wait'>,
 ): Promise<Answer> {
   const query = request.query as Record<string, unknown>
   const [kind = '', id, ...subPath] = pathSegments(request.url)
@@ -43,13 +41,16 @@ async function dispatch(
   const method = methodOf(request.method)
   if (method === undefined) return methodNotAllowed()
   if (subPath.length > 0 && method !== 'PATCH') return refusal(404, 'not found')
-  const problem = checkQuery(query)
-  if (problem) return refusal(400, problem)
+  const parsed = parseQuery(query, method)
+  if (!parsed.ok) return refusal(400, parsed.reason)
   const body = parseBody(request.body as Buffer | undefined)
   if (!body.ok) return refusal(400, body.reason)
-  const group = (query['gateway_group_id'] as string | undefined) ?? DEFAULT_GROUP
+  const { group, wait } = parsed
   const { json } = body
-  return handlers[kind][method]({ group, actor: ADMIN_ACTOR, id, subPath, query, body: json })
+  const answer = await handlers[kind][method]({
+    ...{ group, actor: ADMIN_ACTOR, id, subPath, query, body: json },
+  })
+  return answerWhenServed(answer, group, wait, watch)
 }
 
 /** The database being away is no fault of ours: the reason is the client's to know. */
@@ -76,13 +77,21 @@ function methodNotAllowed(): Answer {
   return { ...refusal(405, `method not allowed: use ${allow}`), headers: { allow } }
 }
 
-function checkQuery({ gateway_group_id: group, ttl }: Record<string, unknown>): string | undefined {
-  if (group !== undefined && !(typeof group === 'string' && GROUP_NAME.test(group))) {
-    return 'invalid argument gateway_group_id: should be 1 to 64 characters of a-z A-Z 0-9 "_" "." "-"'
-  }
+type ParsedQuery =
+  | { ok: true; group: string; wait: { timeoutMs: number } | undefined }
+  | { ok: false; reason: string }
+
+/** What may be asked of any kind. */
+function parseQuery(query: Record<string, unknown>, method: AdminMethod): ParsedQuery {
+  const parsed = parseGroup(query)
+  if (!parsed.ok) return parsed
   // Better refused than forgotten: the object would outlive what its author asked for.
-  if (ttl !== undefined && ttl !== '0') return 'invalid argument ttl: objects do not expire'
-  return undefined
+  const { ttl } = query
+  if (ttl !== undefined && ttl !== '0') {
+    return { ok: false, reason: 'invalid argument ttl: objects do not expire' }
+  }
+  const waiting = method === 'GET' ? ({ ok: true, wait: undefined } as const) : parseWait(query)
+  return waiting.ok ? { ok: true, group: parsed.group, wait: waiting.wait } : waiting
 }
 
 function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {

@@ -3,6 +3,8 @@ export interface Answer {
   status: number
   body: unknown
   headers?: Record<string, string>
+  /** The revision that the request wrote, if it wrote one. */
+  written?: number
 }
 
 /** An answer that nothing was done, and why. */

@@ -61,6 +61,7 @@ export function createConfigWriter({
         return {
           ...answerFor(target, result, revision, secrets),
           headers: revisionHeader(revision),
+          written: revision,
         }
       } catch (error) {
         if (!(error instanceof StoreError)) throw error

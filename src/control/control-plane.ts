@@ -29,6 +29,7 @@ export interface ControlPlaneDeps {
   repository: ConfigRepository
   reader: ConfigReader
   readiness: () => Readiness
+  instances: FleetParts
   /** How the copy in S3 is doing; undefined when there is none. */
   fallback?: () => ExporterState | undefined
   log: Logger

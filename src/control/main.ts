@@ -12,7 +12,14 @@ import { ConfigMirrors } from './config-mirrors.ts'
 import { createConfigReader } from './config-reader.ts'
 import { createControlPlane } from './control-plane.ts'
 import { createFallback } from './fallback.ts'
-import { createSchemaKeeper, guardRepository, type SchemaKeeper } from './schema-keeper.ts'
+import { createFleetParts } from './holdfast-api/holdfast-routes.ts'
+import { startInstanceJanitor } from './holdfast-api/instance-janitor.ts'
+import {
+  createSchemaKeeper,
+  guardRepository,
+  guardStore,
+  type SchemaKeeper,
+} from './schema-keeper.ts'
 import type { Readiness } from './status-routes.ts'
 
 const DEFAULT_GROUP = 'default'

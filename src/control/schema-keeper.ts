@@ -54,6 +54,18 @@ export function createSchemaKeeper(database: Database, log: Logger): SchemaKeepe
   }
 }
 
+/** Any other part of the store, all of it, on the same condition. */
+export function guardStore<T extends object>(store: T, schema: Pick<SchemaKeeper, 'problem'>): T {
+  const guarded = Object.entries(store).map(([name, use]) => [
+    name,
+    async (...args: unknown[]) => {
+      if (schema.problem !== undefined) throw new StoreError('GW_STORE_UNAVAILABLE', schema.problem)
+      return use(...args)
+    },
+  ])
+  return Object.fromEntries(guarded)
+}
+
 /** The repository, as long as the schema allows its use: an older process must not write to a newer one. */
 export function guardRepository(
   repository: ConfigRepository,

@@ -25,7 +25,8 @@ export interface InstanceReport {
   tier: string
   /** Whether it can read the configuration's source now. */
   connected: boolean
-  ready: boolean
+  /** Why traffic should not come to it; null = ready. */
+  notReady: string | null
   draining: boolean
   /** False once it is stopping: revisions that are written now never get to it. */
   following: boolean

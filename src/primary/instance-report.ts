@@ -47,7 +47,7 @@ function instanceReport(
     status,
     tier: state.tier,
     connected: state.connected,
-    ready: notReadyReason(parts) === undefined,
+    notReady: notReadyReason(parts) ?? null,
     draining: drain.draining,
     following: !(drain.cause === 'stop' && parts.listeners().length === 0),
     applied: serving?.source.mark ?? null,

@@ -158,9 +158,9 @@ export class InstanceReporter {
 
 /** What is worth a report at once, as text to compare. */
 function newsOf({ applied, servedDigest, workers, ...report }: InstanceReport): string {
-  const { tier, connected, ready, draining, following, quarantined } = report
+  const { tier, connected, notReady, draining, following, quarantined } = report
   return JSON.stringify([
-    ...[applied, servedDigest, tier, connected, ready, draining, following, quarantined],
+    ...[applied, servedDigest, tier, connected, notReady, draining, following, quarantined],
     workers.map(({ id, applied: mark, serving }) => [id, mark, serving]),
   ])
 }

@@ -28,17 +28,17 @@ export interface ConfigTransaction {
   /** False when there is no such object. */
   delete(kind: ResourceKind, id: string): Promise<boolean>
   /**
-   * The objects that revisions after this one touched, as they were at it. Without what this
-   * transaction has changed; undefined when the log does not reach back.
+   * Puts all objects back as they were at an earlier revision and returns those that change; undefined
+   * when the log does not have that revision. To be used alone: it does not see other changes.
    */
-  listPast(revision: number): Promise<PastResource[] | undefined>
+  restore(revision: number): Promise<PastResource[] | undefined>
 }
 
-/** An object as it was at an earlier revision; `body` undefined = it was not there. */
+/** An object as it was at an earlier revision. */
 export interface PastResource {
   kind: ResourceKind
   id: string
-  body: ResourceBody | undefined
+  op: 'put' | 'delete'
 }
 
 interface Entry {
@@ -99,21 +99,17 @@ export class PendingRevision implements ConfigTransaction {
     return true
   }
 
-  async listPast(revision: number): Promise<PastResource[] | undefined> {
-    // A revision that the log has: the one before its oldest could be computed, but not shown.
+  async restore(revision: number): Promise<PastResource[] | undefined> {
     const [known] = await this.#tx.query(
       'SELECT FROM config_log WHERE group_id = $1 AND revision = $2 LIMIT 1',
       [this.#group, revision],
     )
     if (known === undefined) return undefined
-    const rows = await this.#tx.query<{ kind: ResourceKind; id: string; text: string | null }>(
-      `SELECT DISTINCT ON (kind, id) kind, id, before::text AS text FROM config_log
-        WHERE group_id = $1 AND revision > $2 ORDER BY kind, id, revision, seq`,
-      [this.#group, revision],
-    )
-    return rows.map(({ kind, id, text }) => ({
-      ...{ kind, id, body: text === null ? undefined : JSON.parse(text) },
-    }))
+    const rows = await this.#tx.query<PastRow>(READ_PAST, [this.#group, revision])
+    return rows.map(({ kind, id, text }) => {
+      this.#entry(kind, id).after = text === null ? null : JSON.parse(text)
+      return { kind, id, op: text === null ? 'delete' : 'put' }
+    })
   }
 
   /** Writes everything as the next revision, with its hint; undefined when nothing was changed. */
@@ -172,6 +168,23 @@ export class PendingRevision implements ConfigTransaction {
     for (const entry of entries) entry.before = found.get(`${entry.kind}/${entry.id}`)
   }
 }
+
+interface PastRow {
+  kind: ResourceKind
+  id: string
+  /** Null = it was not there. */
+  text: string | null
+}
+
+/** What later revisions first found is what an earlier one left: but only what is different now. */
+const READ_PAST = `
+  SELECT past.kind, past.id, past.before::text AS text
+    FROM (SELECT DISTINCT ON (kind, id) kind, id, before FROM config_log
+           WHERE group_id = $1 AND revision > $2 ORDER BY kind, id, revision, seq) past
+    LEFT JOIN config_resource r
+      ON r.group_id = $1 AND r.kind = past.kind AND r.id = past.id
+   WHERE r.body IS DISTINCT FROM past.before
+   ORDER BY past.kind, past.id`
 
 /** All that one revision changes, in one round trip; the hint leaves with the commit. */
 const WRITE_REVISION = `

@@ -21,7 +21,7 @@ const report: InstanceReport = {
   status: { host: '127.0.0.1', port: 7085 },
   tier: 'postgres',
   connected: true,
-  ready: true,
+  notReady: null,
   draining: false,
   following: true,
   applied: null,

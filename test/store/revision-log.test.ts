@@ -58,7 +58,7 @@ suite('revision log', () => {
     assert.deepEqual(older, [await history.get('g', 1)])
   })
 
-  test('the past can be read as far as the log reaches, however old the objects are', async () => {
+  test('the past can be restored as far as the log reaches, however old the objects are', async () => {
     await put('past', 'old', '/old')
     for (let n = 0; n < KEEP * 2; n++) await put('past', 'other', `/${n}`)
     await put('past', 'old', '/new')
@@ -66,15 +66,20 @@ suite('revision log', () => {
     assert.equal(extent?.head.revision, KEEP * 2 + 2)
     assert.equal(extent?.oldest, KEEP + 3)
 
-    const past = (revision: number) =>
-      repository.write('past', 'reader', (tx) => tx.listPast(revision)).then(({ result }) => result)
-    assert.deepEqual(await past(KEEP * 2 + 1), [
-      { kind: 'routes', id: 'old', body: { id: 'old', uri: '/old' } },
+    const restore = (revision: number) =>
+      repository.write('past', 'restorer', (tx) => tx.restore(revision))
+    assert.equal((await restore(KEEP + 2)).result, undefined, 'trimmed')
+    assert.equal((await restore(KEEP * 2 + 3)).result, undefined, 'not written yet')
+    assert.equal((await restore(KEEP * 2 + 2)).changed, false)
+    const digest = (await history.get('past', KEEP * 2))?.digest
+    const restored = await restore(KEEP * 2)
+    assert.deepEqual(restored.result, [
+      { kind: 'routes', id: 'old', op: 'put' },
+      { kind: 'routes', id: 'other', op: 'put' },
     ])
-    assert.deepEqual(await past(KEEP * 2 + 2), [])
-    assert.equal((await past(KEEP + 3))?.length, 2)
-    assert.equal(await past(KEEP + 2), undefined, 'trimmed')
-    assert.equal(await past(KEEP * 2 + 3), undefined, 'not written yet')
+    assert.equal(restored.mark.digest, digest)
+    assert.equal(restored.mark.revision, KEEP * 2 + 3)
+    assert.equal((await repository.get('past', 'routes', 'old'))?.body['uri'], '/old')
   })
 
   test('digests are told of the revisions that the log has', async () => {

@@ -1,0 +1,32 @@
+import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
+import { mapSecrets, type PluginSecretsLookup } from '../../model/schemas/sensitive-fields.ts'
+import { isEnvelope } from '../../support/keyring.ts'
+
+export const REDACTED = '(redacted)'
+
+/** Whatever declares them: history is kept long, and read by more people than the object itself. */
+const SECRET_NAMES = /^(?:.*_)?(?:password|passwd|secret|token|private_key|access_key|secret_key)$/
+/** What a credential of a consumer is called; elsewhere `key` names what a plugin counts by. */
+const CONSUMER_SECRET_NAMES = /^key$/
+
+/** The object as history shows it: without secrets, be they declared, encrypted or named like one. */
+export function redact(
+  kind: ResourceKind,
+  body: ResourceBody,
+  findPlugin: PluginSecretsLookup = () => undefined,
+): ResourceBody {
+  const declared = mapSecrets(kind, body, findPlugin, () => REDACTED)
+  return redactNamed(declared, kind === 'consumers') as ResourceBody
+}
+
+function redactNamed(value: unknown, ofConsumer: boolean): unknown {
+  if (typeof value === 'string') return isEnvelope(value) ? REDACTED : value
+  if (Array.isArray(value)) return value.map((item) => redactNamed(item, ofConsumer))
+  if (value === null || typeof value !== 'object') return value
+  const fields = Object.entries(value).map(([name, field]) => {
+    const secret = SECRET_NAMES.test(name) || (ofConsumer && CONSUMER_SECRET_NAMES.test(name))
+    const shown = secret && typeof field === 'string' ? REDACTED : redactNamed(field, ofConsumer)
+    return [name, shown]
+  })
+  return Object.fromEntries(fields)
+}

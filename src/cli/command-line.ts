@@ -12,16 +12,22 @@ const VERBS = new Map<string, () => Promise<Verb>>([
   ['gateway', async () => (await import('./gateway.ts')).runGatewayVerb],
   ['control', async () => (await import('./control.ts')).runControlVerb],
   ['status', async () => (await import('./status.ts')).runStatusVerb],
+  ['reload', async () => (await import('./reload.ts')).runReloadVerb],
+  ['drain', async () => (await import('./drain.ts')).runDrainVerb],
   ['migrate', async () => (await import('./migrate.ts')).runMigrateVerb],
 ])
 
 const USAGE = `Usage: holdfast VERB [--env-file PATH]
 
   quickstart   run an embedded PostgreSQL, a control plane and a gateway, to try things out
-  gateway      run a gateway: it serves traffic
+  gateway      run a gateway: it serves traffic (--config-file PATH: start from this
+               configuration as if it were the newest backup)
   control      run a control plane: it serves the Admin API
   status       show what the gateway of this machine serves (--json: as it says it);
                exit code 1 when it is not ready
+  reload       let the gateway of this machine read its settings again (as SIGHUP does)
+  drain        turn new traffic away from the gateway of this machine (--undo: no longer);
+               it goes on serving what comes
   migrate      bring the schema of the database up to date
 
   --env-file PATH   settings, see conf/holdfast.env.example

@@ -10,18 +10,20 @@ export interface JsonAnswer {
 }
 
 /**
- * GETs a JSON object of a server that listens on `address`, within `timeoutMs` in all; rejects with
+ * Gets a JSON object from a server that listens on `address`, within `timeoutMs` in all; rejects with
  * the reason. node:http, not fetch: it ignores proxies and starts 30 ms faster.
  */
 export function fetchJson(
   address: ListenAddress,
   path: string,
   timeoutMs: number,
+  method = 'GET',
 ): Promise<JsonAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<JsonAnswer>()
   const options = {
     ...reachable(address),
     path,
+    method,
     agent: false,
     signal: AbortSignal.timeout(timeoutMs),
   }

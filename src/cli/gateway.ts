@@ -4,12 +4,21 @@ import { runRole } from './run-role.ts'
 import type { Flags } from './verb-flags.ts'
 
 /** `holdfast gateway` */
-export function runGatewayVerb({ envFile }: Flags): Promise<number> {
-  const settings = loadGatewaySettings({ envFile })
-  const log = createLogger({ level: settings.logLevel, role: 'gateway' })
-  return runRole(log, settings.drainTimeoutMs, async () => {
+export function runGatewayVerb({ envFile, configFile: bootFile }: Flags): Promise<number> {
+  let settings = loadGatewaySettings({ envFile })
+  const { logLevel: level, logFile: file } = settings
+  const log = createLogger({ level, role: 'gateway', file })
+  const stopTimeoutMs = () => settings.drainWaitMs + settings.drainTimeoutMs
+  return runRole(log, stopTimeoutMs, async () => {
     // After the settings: what is wrong with them is said at once.
     const { runGateway } = await import('../primary/main.ts')
-    return runGateway(settings, log)
+    const gateway = await runGateway(settings, log, { bootFile })
+    return {
+      ...gateway,
+      async reload() {
+        settings = loadGatewaySettings({ envFile })
+        await gateway.reload(settings)
+      },
+    }
   })
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { unknownSettingNames } from '../settings/load-settings.ts'
 import { EXIT } from '../support/exit-codes.ts'
+import { reopenLogFiles } from '../support/log-file.ts'
 import { flushLogs } from '../support/logger.ts'
 import { onStopSignal } from './stop-signal.ts'
 
@@ -9,6 +10,10 @@ import { onStopSignal } from './stop-signal.ts'
 export interface Role {
   /** Rejects when the role cannot go on. */
   readonly failed?: Promise<never>
+  /** Reads the settings again, at SIGHUP. Log files are opened anew in any case. */
+  reload?(): Promise<void>
+  /** Lets a new process take over, at SIGUSR2; true when it did and this one should stop. */
+  handOver?(): Promise<boolean>
   /** Idempotent. */
   stop(): Promise<void>
 }
@@ -21,36 +26,63 @@ const START_GRACE_MS = 3_000
 
 /**
  * Runs a role until a signal asks it to stop; the result is the exit code. SIGTERM, SIGINT and the
- * loss of the parent that supervises us (quickstart, over IPC) stop it gracefully; a second
- * signal ends the process at once. A start that fails rejects.
+ * loss of the parent that supervises us (quickstart, over IPC) stop it gracefully, within
+ * `stopTimeoutMs`; a second signal ends the process at once. SIGHUP reloads, SIGUSR2 hands over. A
+ * start that fails rejects.
  */
 export async function runRole(
   log: Logger,
-  drainTimeoutMs: number,
+  stopTimeoutMs: () => number,
   start: () => Promise<Role>,
 ): Promise<number> {
   endOnUncaughtErrors(log)
   const unknown = unknownSettingNames()
   if (unknown.length > 0) log.warn({ names: unknown }, 'unknown settings in the environment')
 
-  const stopAsked = firstStopRequest(log)
+  const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>()
+  function requestStop(reason: string): void {
+    log.info({ reason }, 'stopping')
+    askToStop()
+  }
+  onStopSignal(requestStop)
+  if (process.connected) process.once('disconnect', () => requestStop('parent is gone'))
+  // Signals that come during the start wait for its end.
+  const started = Promise.withResolvers<Role>()
+  onReloadSignal(started.promise, log)
+  onHandOverSignal(started.promise, () => requestStop('handed over'))
   // Half a start cannot be stopped in order, so it gets its time; but not forever.
   const role = await Promise.race([start(), stopAsked.then(() => delay(START_GRACE_MS))])
   if (role === undefined) return EXIT.OK
+  started.resolve(role)
   await Promise.race([stopAsked, role.failed ?? stopAsked])
-  return stopWithin(role, drainTimeoutMs + STOP_GRACE_MS, log)
+  return stopWithin(role, stopTimeoutMs() + STOP_GRACE_MS, log)
 }
 
-function firstStopRequest(log: Logger): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  function request(reason: string): void {
-    log.info({ reason }, 'stopping')
-    resolve()
+/** SIGHUPs that come during a reload lead to one more, however many they are. */
+function onReloadSignal(started: Promise<Role>, log: Logger): void {
+  let running = false
+  let again = false
+
+  async function reload(): Promise<void> {
+    again = running
+    if (running) return
+    running = true
+    const role = await started
+    do {
+      again = false
+      reopenLogFiles()
+      await role.reload?.().catch((err) => log.error({ err }, 'reload failed, nothing changed'))
+    } while (again)
+    running = false
   }
-  onStopSignal(request)
-  process.on('SIGHUP', () => log.warn('settings are read again at the next start'))
-  if (process.connected) process.once('disconnect', () => request('parent is gone'))
-  return promise
+
+  process.on('SIGHUP', () => void reload())
+}
+
+function onHandOverSignal(started: Promise<Role>, stop: () => void): void {
+  process.on('SIGUSR2', () => {
+    void started.then((role) => role.handOver?.()).then((handedOver) => handedOver && stop())
+  })
 }
 
 async function stopWithin(role: Role, limitMs: number, log: Logger): Promise<number> {

@@ -12,7 +12,9 @@ export class UsageError extends Error {
 
 export interface Flags {
   envFile: string | undefined
+  configFile: string | undefined
   json: boolean
+  undo: boolean
 }
 
 /** Flags behind the verb; throws UsageError on any other. */
@@ -20,9 +22,15 @@ export function parseFlags(args: readonly string[], usage: string): Flags {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { 'env-file': { type: 'string' }, json: { type: 'boolean', default: false } },
+      options: {
+        'env-file': { type: 'string' },
+        'config-file': { type: 'string' },
+        json: { type: 'boolean', default: false },
+        undo: { type: 'boolean', default: false },
+      },
     })
-    return { envFile: values['env-file'], json: values.json }
+    const { 'env-file': envFile, 'config-file': configFile, json, undo } = values
+    return { envFile, configFile, json, undo }
   } catch (error) {
     throw new UsageError((error as Error).message, usage)
   }

@@ -10,6 +10,7 @@ export interface ConnectionEngine {
   /** The tick we are at. */
   readonly now: number
   readonly draining: boolean
+  readonly allowKeepAlive: boolean
   /** The first tick at which `timeoutMs` from now have passed. */
   deadline(timeoutMs: number): number
   dateLine(): string

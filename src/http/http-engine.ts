@@ -24,6 +24,8 @@ export interface HttpEngine {
   readonly connections: number
   /** Exchanges in flight. */
   readonly pendingRequests: number
+  /** False: every response says `Connection: close`. Can be set back; idle connections stay. */
+  allowKeepAlive: boolean
   /** Closes idle connections; the others close after the response they are at. */
   drain(): void
   /** Cuts everything. */
@@ -41,6 +43,7 @@ class Engine implements HttpEngine, ConnectionEngine {
   readonly handler: ExchangeHandler
   now = 0
   draining = false
+  allowKeepAlive = true
   pendingRequests = 0
   readonly #options: HttpEngineOptions
   readonly #connections = new Set<ServerConnection>()

@@ -72,7 +72,12 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   }
 
   mayKeepAlive(): boolean {
-    if (this.#engine.draining || this.#served >= this.#engine.limits.maxRequestsPerConnection) {
+    const { draining, allowKeepAlive } = this.#engine
+    if (
+      draining ||
+      !allowKeepAlive ||
+      this.#served >= this.#engine.limits.maxRequestsPerConnection
+    ) {
       return false
     }
     if (this.#inputEnded && this.#input.bytes === undefined) return false

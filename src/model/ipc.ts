@@ -5,6 +5,14 @@ import type { SecretsByObject } from './secret-value.ts'
 /** Both sides of a channel must speak the same version; a worker refuses any other. */
 export const IPC_VERSION = 1
 
+/**
+ * A worker lets go of a connection that took longer to reach it: it was stalled. Must be shorter,
+ * by far, than the silence after which the primary gives its connections to others.
+ */
+export const MAX_HAND_OVER_MS = 1_000
+/** The shortest such silence that may be set. */
+export const MIN_STALL_MS = 1_500
+
 /** An object that is not served as written: its last good version keeps serving, or nothing does. */
 export interface Quarantined {
   kind: ResourceKind
@@ -29,7 +37,21 @@ export interface WorkerSettings {
     sendTimeoutMs: number
     maxRequestsPerConnection: number
     underscoresInHeaders: 'reject' | 'drop' | 'allow'
+    /** Client connections of one worker; beyond: 503. */
+    maxConnections: number
+    /** Requests in flight of one worker; beyond: 503. */
+    maxPendingRequests: number
   }
+  /** Delay of the event loop at which new requests are shed; 0 = never. */
+  overloadLoopDelayMs: number
+  /** Where reports of stalls are written. */
+  reportDir: string
+  /** A stall this long is written down. */
+  stallReportMs: number
+  /** Where the log goes; undefined = stdout. */
+  logFile: string | undefined
+  /** Path that the worker answers itself, 200 or 503; undefined = none. */
+  healthPath: string | undefined
   /** CIDRs whose X-Forwarded-* headers are believed. */
   trustedProxies: readonly string[]
   upstream: { connectTimeoutMs: number; sendTimeoutMs: number; readTimeoutMs: number }
@@ -46,6 +68,10 @@ export interface WorkerStats {
   requestsByStatus: Record<string, number>
   /** Requests the HTTP engine refused before routing, by status code. */
   refusedByStatus: Record<string, number>
+  /** Connections and requests turned away for lack of capacity, by reason. */
+  shed: Record<string, number>
+  /** Share of the new requests that is being shed, 0 to 1. */
+  shedShare: number
   bytesSent: number
   upstreamRetries: number
   upstreamErrors: Record<string, number>
@@ -67,7 +93,10 @@ export type PrimaryMessage =
     }
   | { type: 'snapshot-end' }
   | { type: 'delta'; delta: Delta; secrets?: SecretsByObject | undefined }
-  | { type: 'connection' }
+  /** `sentAtMs` of the monotonic clock: one that comes late may have gone to another worker. */
+  | { type: 'connection'; sentAtMs: number }
+  /** Whether new traffic should come here: if not, responses say `Connection: close`. */
+  | { type: 'traffic'; welcome: boolean }
   | { type: 'drain' }
 
 /** Sent by a worker. */
@@ -78,7 +107,10 @@ export type WorkerMessage =
   /** The worker's state does not fit the delta: it goes on serving and asks for a snapshot. */
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; stats: WorkerStats }
-  /** This many more connections have arrived, in the order sent; none has been read from yet. */
-  | { type: 'accepted'; count: number }
+  /**
+   * This many more connections have arrived, in the order sent; none has been read from yet.
+   * Those at the indices `returned` came too late: the worker let go of them.
+   */
+  | { type: 'accepted'; count: number; returned?: number[] }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

@@ -10,6 +10,16 @@ export interface SnapshotMeta extends RevisionMark {
   group: string
   /** ISO 8601, UTC. */
   generatedAt: string
+  /** In a backup: objects that are not served as written, and what is served instead. */
+  quarantined?: QuarantinedObject[]
+}
+
+export interface QuarantinedObject {
+  kind: ResourceKind
+  id: string
+  reason: string
+  /** The last good version, if there ever was one. */
+  lastGood?: ResourceBody
 }
 
 /**

@@ -12,6 +12,8 @@ export interface ListenAddress {
   port: number
 }
 
+type ListenTarget = ListenAddress | { fd: number }
+
 /** Takes connections; the acceptor chooses in turn among those that serve. */
 export interface ConnectionTaker {
   readonly serving: boolean
@@ -24,7 +26,8 @@ export interface ConnectionTaker {
  * connection: new ones wait until a worker serves again.
  */
 export class Acceptor {
-  readonly #servers: Server[] = []
+  /** Open listeners by the address that was asked for, `fd:N` for those that were there already. */
+  readonly #servers = new Map<string, Server>()
   readonly #log: Logger
   readonly #takers: () => readonly ConnectionTaker[]
   #turn = 0
@@ -42,27 +45,51 @@ export class Acceptor {
   }
 
   get listening(): boolean {
-    return this.#servers.length > 0
+    return this.#servers.size > 0
   }
 
   /** The bound addresses, with the ports that the system chose for port 0. */
   get addresses(): ListenAddress[] {
-    return this.#servers.map((server) => {
+    return this.servers.map((server) => {
       const address = server.address()
       if (address === null || typeof address === 'string') return { host: '', port: 0 }
       return { host: address.address, port: address.port }
     })
   }
 
-  /** Opens all addresses, or none. @throws the system's error (EADDRINUSE, EACCES …). */
-  async listen(addresses: readonly ListenAddress[]): Promise<void> {
+  /** The listening sockets, to be handed over. */
+  get servers(): readonly Server[] {
+    return [...this.#servers.values()]
+  }
+
+  /**
+   * Makes these the addresses to listen on: opens the new ones, then closes those that are no longer
+   * wanted; the others stay as they are. Listening sockets that were there before us (`fds`) take
+   * the place of all addresses.
+   * @throws the system's error (EADDRINUSE, EACCES …) when one can't be opened; nothing has changed.
+   */
+  async listen(addresses: readonly ListenAddress[], fds: readonly number[] = []): Promise<void> {
     this.#opened = true
+    const wanted = new Map<string, ListenTarget>(
+      fds.length > 0
+        ? fds.map((fd) => [`fd:${fd}`, { fd }])
+        : addresses.map((address) => [`${address.host}:${address.port}`, address]),
+    )
+    const opened = new Map<string, Server>()
     try {
-      for (const address of addresses) this.#servers.push(await this.#open(address))
+      for (const [key, target] of wanted) {
+        if (!this.#servers.has(key)) opened.set(key, await this.#open(target))
+      }
     } catch (error) {
-      this.close()
+      for (const server of opened.values()) server.close()
       throw error
     }
+    for (const [key, server] of this.#servers) {
+      if (wanted.has(key)) continue
+      this.#servers.delete(key)
+      server.close()
+    }
+    for (const [key, server] of opened) this.#servers.set(key, server)
   }
 
   /** Hands on the connections that waited for a worker; call when one begins to serve. */
@@ -79,11 +106,12 @@ export class Acceptor {
 
   /** Stops accepting; connections already handed over are not touched. */
   close(): void {
-    for (const server of this.#servers.splice(0)) server.close()
+    for (const server of this.#servers.values()) server.close()
+    this.#servers.clear()
     for (const { socket } of this.#waiting.splice(0)) socket.destroy()
   }
 
-  #open({ host, port }: ListenAddress): Promise<Server> {
+  #open(target: ListenTarget): Promise<Server> {
     // allowHalfOpen: a client may close its side after the request and still wants the answer.
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true })
     server.on('connection', (socket: Socket) => {
@@ -93,7 +121,7 @@ export class Acceptor {
     server.on('drop', () => this.#log.warn('connection dropped'))
     return new Promise((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.listen({ ...target, backlog: BACKLOG }, () => {
         server.off('error', reject)
         // EMFILE and the like while accepting: nothing to do but go on.
         server.on('error', (err) => this.#log.error({ err }, 'accepting failed'))

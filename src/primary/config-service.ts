@@ -5,23 +5,23 @@ import type { Delta } from '../model/revision.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import { TimeSlice } from '../support/time-slice.ts'
-import type { Backup } from './backup.ts'
-import type { ConfigSource } from './postgres-source.ts'
+import type { Backup, LoadedBackup } from './backup/backup.ts'
+import { lastGoodState } from './backup/quarantine-record.ts'
+import { ConfigTier, type SyncState } from './config-tier.ts'
 import { ServingConfig } from './serving-config.ts'
+import type { ConfigSource, SnapshotImporter } from './sources/config-source.ts'
+import { FallbackLoop } from './sources/fallback-loop.ts'
 
-/** Where the configuration that is being served came from. */
-export type Tier = 'none' | 'backup' | 'postgres'
-
-/** How the configuration gets here; `since` says when `tier` and `connected` became what they are. */
-export interface SyncState {
-  tier: Tier
-  /** Whether the source above the backup, PostgreSQL, can be read now. */
-  connected: boolean
-  /** Why it can't, in plain words. */
-  reason: string | undefined
-  since: string
-  /** The backup's digest did not fit its content: somebody edited it. */
-  edited: boolean
+/** Where a configuration may come from. */
+export interface ConfigSources {
+  /** What the instance follows; wins over all others when it answers. */
+  primary: ConfigSource
+  backup: Backup
+  /** Asked when neither a backup nor, within the grace, the primary source gives a configuration. */
+  fallback?: SnapshotImporter | undefined
+  /** A file to boot from as if it were the newest backup; undefined when it can't be used. */
+  loadBootFile?: (() => Promise<LoadedBackup | undefined>) | undefined
+  graceMs: number
 }
 
 export interface ConfigEvents {
@@ -33,36 +33,43 @@ export interface ConfigEvents {
 
 /**
  * Finds the configuration to serve and keeps it current: from the backup at once where there is
- * one, from PostgreSQL as soon as it answers, by its revisions from then on.
+ * one, from PostgreSQL as soon as it answers, by its revisions from then on; from S3 when there is
+ * neither. Nothing older replaces what is served, but PostgreSQL, which is always right.
  */
 export class ConfigService {
-  readonly #source: ConfigSource
-  readonly #backup: Backup
+  readonly #sources: ConfigSources
   readonly #log: Logger
   readonly #events: ConfigEvents
   readonly #secrets: ResourceSecrets
+  readonly #tier: ConfigTier
+  readonly #fallback: FallbackLoop | undefined
   #serving: ServingConfig | undefined
   #changedAt = Date.now()
-  #state: SyncState = {
-    tier: 'none',
-    connected: false,
-    reason: 'starting',
-    since: new Date().toISOString(),
-    edited: false,
-  }
+  /** Settled when there is a configuration, or the source has said that it has none. */
+  readonly #verdict = Promise.withResolvers<void>()
 
   constructor(
-    source: ConfigSource,
-    backup: Backup,
+    sources: ConfigSources,
     log: Logger,
     events: ConfigEvents,
     secrets: ResourceSecrets = PLAIN_SECRETS,
   ) {
-    this.#secrets = secrets
-    this.#source = source
-    this.#backup = backup
+    this.#sources = sources
     this.#log = log
     this.#events = events
+    this.#secrets = secrets
+    this.#tier = new ConfigTier(log)
+    const { fallback, graceMs } = sources
+    this.#fallback =
+      fallback &&
+      new FallbackLoop({
+        importer: fallback,
+        graceMs,
+        log,
+        isNeeded: () => !this.#tier.state.connected,
+        known: () => this.#serving?.source.mark,
+        adopt: (snapshot) => this.#adoptFallback(snapshot),
+      })
   }
 
   get serving(): ServingConfig | undefined {
@@ -75,45 +82,119 @@ export class ConfigService {
   }
 
   get state(): SyncState {
-    return this.#state
+    return this.#tier.state
   }
 
+  /** Seconds since the served configuration was last known to be the current one; 0 = it is. */
+  get ageSeconds(): number {
+    return this.#tier.ageSeconds
+  }
+
+  /** Resolves when what is at hand has been tried; the rest goes on behind. */
   async start(): Promise<void> {
-    const snapshot = await this.#backup.load()
-    if (snapshot !== undefined) {
-      await this.#adopt(snapshot)
-      const edited = this.#serving?.source.mark.digest !== snapshot._meta.digest
-      if (edited) this.#log.warn('the backup was edited: its digest does not fit its content')
-      this.#moveTo({ tier: 'backup', edited })
+    const { primary, graceMs } = this.#sources
+    if (primary.local) {
+      this.#follow()
+      await Promise.race([this.#verdict.promise, timeout(graceMs)])
+      if (this.#serving === undefined) await this.#loadBackup()
+    } else {
+      await this.#loadBackup()
+      this.#follow()
     }
-    this.#source.start(this.#serving?.source.mark, {
+    if (this.#serving === undefined) {
+      this.#log.warn({ source: primary.tier, graceMs }, 'no backup, waiting for the source')
+    }
+    this.#fallback?.start()
+  }
+
+  /** Reads the source again now, if it is one that can be told to. */
+  reload(): void {
+    this.#sources.primary.reload?.()
+  }
+
+  async stop(): Promise<void> {
+    await this.#fallback?.stop()
+    await this.#sources.primary.stop()
+    await this.#sources.backup.stop()
+  }
+
+  async #loadBackup(): Promise<void> {
+    const { loadBootFile, backup } = this.#sources
+    const loaded = (await loadBootFile?.()) ?? (await backup.load())
+    // A local source may have come to life meanwhile.
+    if (loaded === undefined || this.#serving !== undefined) return
+    const { snapshot, file, edited } = loaded
+    const lastGood = lastGoodState(snapshot)
+    const previous = lastGood && (await ServingConfig.build(lastGood, undefined, this.#secrets))
+    await this.#adopt(snapshot, () => this.#serving === undefined, previous)
+    const { generatedAt } = snapshot._meta
+    this.#tier.moveTo({ tier: 'backup', edited, file }, Date.parse(generatedAt))
+    if (edited) this.#log.warn({ file }, 'the backup was edited: its digest does not fit')
+  }
+
+  #follow(): void {
+    const { primary, backup } = this.#sources
+    primary.start(this.#serving?.source.mark, {
       onSnapshot: async (snapshot) => {
-        await this.#adopt(snapshot)
-        this.#moveTo({ tier: 'postgres', connected: true, reason: undefined, edited: false })
-        this.#backup.schedule()
+        await this.#adoptPrimary(snapshot)
+        this.#tier.moveTo({ tier: primary.tier, connected: true, reason: undefined })
+        backup.schedule()
+        this.#verdict.resolve()
       },
       onDelta: (delta) => this.#apply(delta),
       onState: ({ connected, reason }) => {
-        // Connected says: the revision we have is, or is about to be, the one in the database.
-        const tier = connected && this.#serving !== undefined ? 'postgres' : this.#state.tier
-        this.#moveTo({ connected, reason, tier })
+        // Connected says: the revision we have is, or is about to be, the one of the source.
+        const arrived = connected && this.#serving !== undefined
+        this.#tier.moveTo({ connected, reason, ...(arrived && { tier: primary.tier }) })
+        this.#verdict.resolve()
       },
     })
   }
 
-  async stop(): Promise<void> {
-    await this.#source.stop()
-    await this.#backup.stop()
+  async #adoptPrimary(snapshot: Snapshot): Promise<void> {
+    const before = this.#serving?.source.mark
+    const { epoch, revision } = snapshot._meta
+    if (before?.epoch === epoch && before.revision > revision) {
+      const line = { revision, before: before.revision }
+      this.#log.warn(line, 'instance was ahead of the source, which wins')
+    }
+    await this.#adopt(snapshot, () => true)
   }
 
-  async #adopt(snapshot: Snapshot): Promise<void> {
+  /** Takes over a snapshot of S3, unless what is served is as good. True when it was. */
+  async #adoptFallback(snapshot: Snapshot): Promise<boolean> {
+    const isBetter = () => {
+      if (this.#tier.state.connected) return false
+      const mark = this.#serving?.source.mark
+      const { epoch, revision } = snapshot._meta
+      return mark === undefined || (mark.epoch === epoch && mark.revision < revision)
+    }
+    if (!isBetter()) return false
+    if (!(await this.#adopt(snapshot, isBetter))) return false
+    this.#tier.moveTo({ tier: 's3' }, Date.parse(snapshot._meta.generatedAt))
+    this.#sources.backup.schedule()
+    return true
+  }
+
+  /** Builds aside, then swaps, if it is still wanted. What is served already changes nothing. */
+  async #adopt(
+    snapshot: Snapshot,
+    isWanted: () => boolean,
+    previous?: ServingConfig,
+  ): Promise<boolean> {
     const source = await loadState(snapshot)
-    this.#serving = await ServingConfig.build(source, this.#serving, this.#secrets)
+    const same = this.#serving?.source.mark
+    const { epoch, revision, digest } = source.mark
+    const isSame = same?.epoch === epoch && same.revision === revision && same.digest === digest
+    if (isSame) return true
+    const serving = await ServingConfig.build(source, this.#serving ?? previous, this.#secrets)
+    if (!isWanted()) return false
+    this.#serving = serving
     this.#changedAt = Date.now()
-    const { quarantined } = this.#serving
-    const { revision } = snapshot._meta
+    const { quarantined } = serving
     this.#log.info({ revision, objects: source.size, quarantined }, 'snapshot adopted')
-    this.#events.onSnapshot(this.#serving)
+    this.#events.onSnapshot(serving)
+    return true
   }
 
   #apply(delta: Delta): void {
@@ -126,19 +207,7 @@ export class ConfigService {
       if (changed) this.#log.error({ ...object }, 'object quarantined, last good version serves')
     }
     this.#events.onDelta(served)
-    this.#backup.schedule()
-  }
-
-  #moveTo(change: Partial<SyncState>): void {
-    const next = { ...this.#state, ...change }
-    const moved = next.tier !== this.#state.tier || next.connected !== this.#state.connected
-    if (moved) {
-      next.since = new Date().toISOString()
-      if (next.tier !== this.#state.tier) {
-        this.#log.info({ tier: next.tier, before: this.#state.tier }, 'configuration tier changed')
-      }
-    }
-    this.#state = next
+    this.#sources.backup.schedule()
   }
 }
 
@@ -153,4 +222,8 @@ async function loadState(snapshot: Snapshot): Promise<ConfigState> {
     }
   }
   return state
+}
+
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

@@ -5,22 +5,29 @@ import type { ListenAddress } from './acceptor.ts'
 /** A small node:http server for operators, never for traffic. */
 export interface HttpListener {
   readonly address: ListenAddress
+  /** The listening socket, to be handed over. */
+  readonly server: Server
   close(): void
 }
 
-/** Opens the address. @throws the system's error (EADDRINUSE, EACCES …). */
+/**
+ * Opens the address, or takes over the listening socket `fd`.
+ * @throws the system's error (EADDRINUSE, EACCES …).
+ */
 export function listenHttp(
   { host, port }: ListenAddress,
+  fd: number | undefined,
   handler: RequestListener,
 ): Promise<HttpListener> {
   const server: Server = createServer(handler)
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port }, () => {
+    server.listen(fd === undefined ? { host, port } : { fd }, () => {
       server.off('error', reject)
       const bound = server.address() as AddressInfo
       resolve({
         address: { host: bound.address, port: bound.port },
+        server,
         close() {
           server.close()
           server.closeIdleConnections()

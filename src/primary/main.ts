@@ -1,51 +1,81 @@
 import type { Logger } from 'pino'
-import type { WorkerSettings } from '../model/ipc.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
 import { createKeyring } from '../support/keyring.ts'
 import { createResourceSecrets } from '../support/resource-secrets.ts'
 import { VERSION } from '../support/version.ts'
 import { Acceptor } from './acceptor.ts'
-import { createBackup } from './backup.ts'
+import { createBackup } from './backup/backup.ts'
 import { ConfigService } from './config-service.ts'
+import { DrainSwitch } from './drain-switch.ts'
+import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
-import { createPostgresSource } from './postgres-source.ts'
+import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
 import { startStatusServer } from './status-server.ts'
 import { Supervisor } from './supervisor.ts'
+import { workerSettings } from './worker-settings.ts'
 
 export interface Gateway {
   /** Settles when the gateway can't go on: rejects with what ended it. */
   readonly failed: Promise<never>
+  /** Brings new settings into force; see Lifecycle. */
+  reload(settings: GatewaySettings): Promise<void>
+  /** True when a new process has taken over: stop this one. */
+  handOver(): Promise<boolean>
   /** Finishes what is under way, within the drain time-out, and ends the workers. Idempotent. */
   stop(): Promise<void>
+}
+
+export interface GatewayOptions {
+  /** Boots from this file as if it were the newest backup. */
+  bootFile?: string | undefined
 }
 
 /**
  * Runs the gateway's primary: follows the configuration, feeds the workers, opens the traffic
  * listeners when the first worker serves. @throws when the status or metrics address is taken.
  */
-export async function runGateway(settings: GatewaySettings, log: Logger): Promise<Gateway> {
-  const component = (name: string) => log.child({ component: name })
+export async function runGateway(
+  settings: GatewaySettings,
+  log: Logger,
+  { bootFile }: GatewayOptions = {},
+): Promise<Gateway> {
+  const loggers = [log]
+  const component = (name: string) => {
+    const child = log.child({ component: name })
+    loggers.push(child)
+    return child
+  }
   const failed = Promise.withResolvers<never>()
-  let stopped: Promise<void> | undefined
 
   const backup = createBackup({
     dataDir: settings.dataDir,
     group: settings.gatewayGroup,
+    generations: settings.backupGenerations,
     log: component('backup'),
-    current: () => config.serving?.source,
+    current: () => config.serving,
   })
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
     log: component('supervisor'),
-    onServing: () => void openListeners().catch(failed.reject),
+    onServing: () => void lifecycle.onServing().catch(failed.reject),
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
   })
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
-  const source = createPostgresSource(settings, component('subscription'))
+  const current = () => config.serving?.source
+  const sources = createSources({ settings, backup, bootFile, component, current })
   const secrets = createResourceSecrets(createKeyring(settings.keys))
-  const config = new ConfigService(source, backup, component('config'), supervisor, secrets)
+  const config = new ConfigService(sources, component('config'), supervisor, secrets)
+  const drain = new DrainSwitch(supervisor)
+  const lifecycle = new Lifecycle(settings, {
+    acceptor,
+    supervisor,
+    config,
+    drain,
+    log,
+    loggers,
+  })
 
   const parts: StatusParts = {
     version: VERSION,
@@ -55,46 +85,23 @@ export async function runGateway(settings: GatewaySettings, log: Logger): Promis
     supervisor,
     backup,
     listeners: () => acceptor.addresses,
-    isDraining: () => stopped !== undefined,
+    drain,
   }
-  const status = await startStatusServer(settings.statusListen, parts)
-  const metrics = await startMetricsServer(settings.metricsListen, createMetrics(parts))
+  const { inherited } = lifecycle
+  const status = await startStatusServer(settings.statusListen, inherited.status, parts)
+  const metrics = await startMetricsServer(
+    settings.metricsListen,
+    inherited.metrics,
+    createMetrics(parts),
+  )
+  lifecycle.serveOperators(status, metrics)
   log.info({ status: status.address, metrics: metrics.address }, 'gateway starting')
   supervisor.start()
   await config.start()
-
-  async function openListeners(): Promise<void> {
-    if (stopped !== undefined) return
-    acceptor.releaseWaiting()
-    if (acceptor.opened) return
-    await acceptor.listen(settings.httpListen)
-    log.info({ listeners: acceptor.addresses }, 'gateway listening')
-  }
-
-  async function stop(): Promise<void> {
-    log.info('gateway draining')
-    acceptor.close()
-    await Promise.all([supervisor.stop(settings.drainTimeoutMs), config.stop()])
-    metrics.close()
-    status.close()
-    log.info('gateway stopped')
-  }
-
   return {
     failed: failed.promise,
-    stop() {
-      stopped ??= stop()
-      return stopped
-    },
+    reload: (next) => lifecycle.reload(next),
+    handOver: () => lifecycle.handOver(),
+    stop: () => lifecycle.stop(),
   }
-}
-
-function workerSettings({
-  logLevel,
-  drainTimeoutMs,
-  http,
-  trustedProxies,
-  upstream,
-}: GatewaySettings): WorkerSettings {
-  return { logLevel, drainTimeoutMs, http, trustedProxies, upstream }
 }

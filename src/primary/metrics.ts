@@ -1,10 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ListenAddress } from './acceptor.ts'
-import type { Tier } from './config-service.ts'
+import { TIERS } from './config-tier.ts'
 import { type HttpListener, listenHttp } from './http-listener.ts'
 import type { StatusParts } from './status.ts'
-
-const TIERS: readonly Tier[] = ['none', 'backup', 'postgres']
 
 /** Prometheus' text of the daemon's state; the values are read when it is asked for. */
 export function createMetrics(parts: StatusParts): { text(): Promise<string>; type: string } {
@@ -66,8 +64,13 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
   )
   gauge(
     'config_source_connected',
-    '1 while PostgreSQL can be read.',
+    '1 while the source that the instance follows can be read.',
     (s) => +s.config.state.connected,
+  )
+  gauge(
+    'config_age_seconds',
+    'Time since the served configuration was last known to be current; 0 = it is.',
+    (s) => s.config.ageSeconds,
   )
   gauge(
     'config_quarantined',
@@ -139,10 +142,11 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
 /** Serves the metrics on `/metrics` and, as APISIX has it, on `/apisix/prometheus/metrics`. */
 export function startMetricsServer(
   address: ListenAddress,
+  fd: number | undefined,
   metrics: ReturnType<typeof createMetrics>,
 ): Promise<HttpListener> {
   const paths = new Set(['/metrics', '/apisix/prometheus/metrics'])
-  return listenHttp(address, (request, response) => {
+  return listenHttp(address, fd, (request, response) => {
     if (!paths.has((request.url ?? '').replace(/\?.*$/, ''))) {
       response.writeHead(404).end()
       return

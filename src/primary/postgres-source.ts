@@ -1,16 +1,14 @@
 import type { Logger } from 'pino'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
 import { createChangeFeed } from '../store/change-feed.ts'
-import { type ConfigFollower, createConfigFollower } from '../store/config-follower.ts'
+import { createConfigFollower } from '../store/config-follower.ts'
 import { createConfigRepository } from '../store/config-repository.ts'
 import { createDatabase } from '../store/database.ts'
+import type { ConfigSource } from './sources/config-source.ts'
 
 const APPLICATION_NAME = 'holdfast-gateway'
 /** One reads, one is left for the heartbeat. */
 const MAX_CONNECTIONS = 2
-
-/** Where a configuration comes from, revision by revision. */
-export type ConfigSource = Pick<ConfigFollower, 'start' | 'stop'>
 
 /** The configuration of the gateway's group in PostgreSQL; reconnects by itself, for ever. */
 export function createPostgresSource(settings: GatewaySettings, log: Logger): ConfigSource {
@@ -22,6 +20,8 @@ export function createPostgresSource(settings: GatewaySettings, log: Logger): Co
   const repository = createConfigRepository(database)
   const follower = createConfigFollower({ repository, feed, database, group, log, pollMs })
   return {
+    tier: 'postgres',
+    local: false,
     start(from, listener) {
       feed.start()
       follower.start(from, listener)

@@ -16,14 +16,25 @@ interface Served {
 }
 
 interface Refused extends Quarantined {
-  /** What the source says. */
-  body: ResourceBody
+  /** What the source says; undefined: that it is gone. */
+  body: ResourceBody | undefined
   /**
    * What is served instead: the last good version, if there ever was one. Its secrets are kept too:
    * the key that they were encrypted with may be what is missing now.
    */
   lastGood: Served | undefined
+  /** It is valid, but workers died of it: see `refuse`. */
+  deadly?: boolean
 }
+
+/** How the served objects that a revision changed were before; undefined: not there. */
+interface Before {
+  revision: number
+  objects: { kind: ResourceKind; id: string; body: ResourceBody | undefined }[]
+}
+
+/** Revisions that can be taken back. */
+const MAX_BEFORE = 200
 
 /**
  * What the workers get: the source's configuration, in which every object that breaks its schema
@@ -35,6 +46,7 @@ export class ServingConfig {
   readonly #source: ConfigState
   readonly #secrets: ResourceSecrets
   readonly #refused = new Map<string, Refused>()
+  #before: Before[] = []
 
   private constructor(source: ConfigState, secrets: ResourceSecrets) {
     this.#source = source
@@ -55,6 +67,7 @@ export class ServingConfig {
         if (slice.due) await slice.pause()
       }
     }
+    if (previous !== undefined) await config.#succeed(previous)
     return config
   }
 
@@ -68,7 +81,7 @@ export class ServingConfig {
     const { epoch, revision, digest } = this.#source.mark
     const served = new ContentDigest(digest)
     for (const { kind, id, body, lastGood } of this.#refused.values()) {
-      served.remove(kind, id, body)
+      if (body !== undefined) served.remove(kind, id, body)
       if (lastGood !== undefined) served.add(kind, id, lastGood.body)
     }
     return { epoch, revision, digest: served.toString() }
@@ -121,9 +134,31 @@ export class ServingConfig {
   bodies(kind: ResourceKind): ResourceBody[] {
     const all = [...this.#source.collection(kind).values()]
     if (this.#refused.size === 0) return all
-    return all
-      .map((body) => this.get(kind, resourceId(kind, body)))
+    const gone = [...this.#refused.values()].filter(
+      (entry) => entry.kind === kind && entry.body === undefined,
+    )
+    return [...all.map((body) => this.get(kind, resourceId(kind, body))), ...gone.map(lastGoodBody)]
       .filter((body) => body !== undefined)
+  }
+
+  /**
+   * Takes back what a revision has changed: its objects are served as they were before it, until a
+   * later revision changes them again. Returns how many; 0 when nothing of it is left. The workers
+   * need a snapshot then.
+   */
+  refuse(revision: number, reason: string): number {
+    const index = this.#before.findIndex((entry) => entry.revision === revision)
+    const entry = this.#before[index]
+    if (entry === undefined) return 0
+    this.#before.splice(index, 1)
+    const later = new Set(this.#before.slice(index).flatMap(({ objects }) => objects.map(keyOf)))
+    const objects = entry.objects.filter((object) => !later.has(keyOf(object)))
+    for (const { kind, id, body } of objects) {
+      const lastGood = body && this.#withSecrets(kind, id, body)
+      const refused = { kind, id, reason, body: this.#source.get(kind, id), lastGood, deadly: true }
+      this.#refused.set(`${kind}/${id}`, refused)
+    }
+    return objects.length
   }
 
   /**
@@ -134,9 +169,13 @@ export class ServingConfig {
     const served = changes.map((change) => {
       const { kind, id } = change
       const before = this.get(kind, id)
-      return { change, lastGood: () => before && this.#withSecrets(kind, id, before) }
+      return { change, before, lastGood: () => before && this.#withSecrets(kind, id, before) }
     })
     this.#source.apply({ to, changes })
+    this.#remember(
+      to.revision,
+      served.map(({ change: { kind, id }, before }) => ({ kind, id, body: before })),
+    )
     const accepted: Change[] = []
     for (const { change, lastGood } of served) {
       if (change.op === 'delete') this.#refused.delete(`${change.kind}/${change.id}`)
@@ -144,6 +183,33 @@ export class ServingConfig {
       accepted.push(change)
     }
     return { to: this.mark, changes: accepted }
+  }
+
+  /**
+   * After a new snapshot: what workers died of is still refused where the source has not changed it,
+   * and what the snapshot changes can be taken back like a revision's changes.
+   */
+  async #succeed(previous: ServingConfig): Promise<void> {
+    for (const [key, refused] of previous.#refused) {
+      const { kind, id, body } = refused
+      if (refused.deadly && isSame(this.#source.get(kind, id), body)) this.#refused.set(key, refused)
+    }
+    const objects: Before['objects'] = []
+    const slice = new TimeSlice()
+    for (const kind of LOAD_ORDER) {
+      const bodies = [...previous.bodies(kind), ...this.bodies(kind)]
+      for (const id of new Set(bodies.map((body) => resourceId(kind, body)))) {
+        const body = previous.get(kind, id)
+        if (!isSame(body, this.get(kind, id))) objects.push({ kind, id, body })
+        if (slice.due) await slice.pause()
+      }
+    }
+    this.#remember(this.#source.mark.revision, objects)
+  }
+
+  #remember(revision: number, objects: Before['objects']): void {
+    this.#before.push({ revision, objects })
+    if (this.#before.length > MAX_BEFORE) this.#before.shift()
   }
 
   /** True when the object may be served; otherwise it is quarantined. */
@@ -171,4 +237,16 @@ export class ServingConfig {
     const opened = this.#secrets.open(kind, body)
     return opened.ok ? opened.secrets : []
   }
+}
+
+function keyOf({ kind, id }: { kind: ResourceKind; id: string }): string {
+  return `${kind}/${id}`
+}
+
+function lastGoodBody({ lastGood }: Refused): ResourceBody | undefined {
+  return lastGood?.body
+}
+
+function isSame(a: ResourceBody | undefined, b: ResourceBody | undefined): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }

@@ -1,43 +1,71 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ListenAddress } from './acceptor.ts'
 import { type HttpListener, listenHttp } from './http-listener.ts'
-import { notReadyReason, type StatusParts, syncStatus } from './status.ts'
+import { drainStatus, notReadyReason, type StatusParts, syncStatus } from './status.ts'
 
-/** Serves `/status` (live), `/status/ready` and `/status/sync`; all from memory. */
+interface Reply {
+  status: number
+  body: object
+}
+
+type Method = 'GET' | 'POST' | 'DELETE'
+
+type Endpoint = Partial<Record<Method, (parts: StatusParts) => Reply>>
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  '/status': { GET: () => ({ status: 200, body: { status: 'ok' } }) },
+  '/status/ready': { GET: readiness },
+  '/status/sync': { GET: (parts) => ({ status: 200, body: syncStatus(parts) }) },
+  '/status/drain': {
+    GET: (parts) => ({ status: 200, body: drainStatus(parts) }),
+    POST(parts) {
+      parts.drain.on('operator')
+      return { status: 200, body: drainStatus(parts) }
+    },
+    DELETE(parts) {
+      const status = parts.drain.off() ? 200 : 409
+      return { status, body: drainStatus(parts) }
+    },
+  },
+}
+
+/**
+ * Serves `/status` (live), `/status/ready`, `/status/sync` and `/status/drain`, all from memory; on
+ * the listening socket `fd` if there is one.
+ */
 export function startStatusServer(
   address: ListenAddress,
+  fd: number | undefined,
   parts: StatusParts,
 ): Promise<HttpListener> {
-  return listenHttp(address, (request, response) => handle(request, response, parts))
+  return listenHttp(address, fd, (request, response) => handle(request, response, parts))
 }
 
 function handle(request: IncomingMessage, response: ServerResponse, parts: StatusParts): void {
-  const { status, body } = reply(request, parts)
+  const { status, body } = reply(request, response, parts)
   const text = `${JSON.stringify(body)}\n`
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
     'content-length': Buffer.byteLength(text),
-    ...(status === 405 && { allow: 'GET, HEAD' }),
   })
   response.end(text)
 }
 
-function reply(request: IncomingMessage, parts: StatusParts): { status: number; body: object } {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return { status: 405, body: { error_msg: 'only GET and HEAD are allowed' } }
-  }
-  switch (request.url?.replace(/\?.*$/, '')) {
-    case '/status':
-      return { status: 200, body: { status: 'ok' } }
-    case '/status/ready': {
-      const error = notReadyReason(parts)
-      if (error === undefined) return { status: 200, body: { status: 'ok' } }
-      return { status: 503, body: { status: 'error', error } }
-    }
-    case '/status/sync':
-      return { status: 200, body: syncStatus(parts) }
-    default:
-      return { status: 404, body: { error_msg: '404 Not Found' } }
-  }
+function reply(request: IncomingMessage, response: ServerResponse, parts: StatusParts): Reply {
+  const path = request.url?.replace(/\?.*$/, '') ?? ''
+  const endpoint = Object.hasOwn(ENDPOINTS, path) ? ENDPOINTS[path] : undefined
+  if (endpoint === undefined) return { status: 404, body: { error_msg: '404 Not Found' } }
+  const method = request.method === 'HEAD' ? 'GET' : (request.method as Method)
+  const answer = Object.hasOwn(endpoint, method) ? endpoint[method] : undefined
+  if (answer !== undefined) return answer(parts)
+  const allowed = Object.keys(endpoint).join(', ')
+  response.setHeader('allow', allowed)
+  return { status: 405, body: { error_msg: `only ${allowed} are allowed` } }
+}
+
+function readiness(parts: StatusParts): Reply {
+  const error = notReadyReason(parts)
+  if (error === undefined) return { status: 200, body: { status: 'ok' } }
+  return { status: 503, body: { status: 'error', error } }
 }

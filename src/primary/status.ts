@@ -1,6 +1,7 @@
 import type { ListenAddress } from './acceptor.ts'
-import type { Backup } from './backup.ts'
+import type { Backup } from './backup/backup.ts'
 import type { ConfigService } from './config-service.ts'
+import type { DrainSwitch } from './drain-switch.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -16,7 +17,7 @@ export interface StatusParts {
   supervisor: Supervisor
   backup: Backup
   listeners: () => readonly ListenAddress[]
-  isDraining: () => boolean
+  drain: DrainSwitch
 }
 
 /**
@@ -24,7 +25,7 @@ export interface StatusParts {
  * PostgreSQL or the control plane never makes an instance unready.
  */
 export function notReadyReason(parts: StatusParts): string | undefined {
-  if (parts.isDraining()) return 'draining'
+  if (parts.drain.state.draining) return 'draining'
   if (parts.config.serving === undefined) return 'no configuration yet'
   if (parts.listeners().length === 0) return 'not listening yet'
   const serving = parts.supervisor.links.filter((link) => link.serving)
@@ -41,6 +42,7 @@ export function syncStatus(parts: StatusParts): object {
   const { serving, state } = config
   return {
     version: parts.version,
+    pid: process.pid,
     group: parts.group,
     ...(serving?.source.mark ?? { epoch: null, revision: null, digest: null }),
     source: {
@@ -49,9 +51,11 @@ export function syncStatus(parts: StatusParts): object {
       reason: state.reason ?? null,
       since: state.since,
       edited: state.edited,
+      file: state.file ?? null,
+      ageSeconds: config.ageSeconds,
     },
     ready: notReadyReason(parts) === undefined,
-    draining: parts.isDraining(),
+    draining: parts.drain.state.draining,
     listeners: parts.listeners(),
     quarantined: [...(serving?.quarantined ?? []), ...workerQuarantine(supervisor)],
     workers: supervisor.links.map((link) => ({
@@ -70,8 +74,16 @@ export function syncStatus(parts: StatusParts): object {
       revision: backup.state.revision ?? null,
       writtenAt: backup.state.writtenAt ?? null,
       error: backup.state.error ?? null,
+      skipped: backup.state.skipped,
     },
   }
+}
+
+/** The answer of `/status/drain`: is traffic turned away, and how much is still here. */
+export function drainStatus({ drain, supervisor }: StatusParts): object {
+  const { draining, cause = null, since = null } = drain.state
+  const { connections, requestsInFlight } = supervisor.stats
+  return { draining, cause, since, connections, requestsInFlight }
 }
 
 /** True when the worker serves exactly the current revision, proved by its digest. */

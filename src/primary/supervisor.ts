@@ -18,6 +18,8 @@ const START_TIMEOUT_MS = 30_000
 interface SupervisorOptions {
   workers: number
   settings: WorkerSettings
+  /** Added to the environment of the workers. */
+  env: Record<string, string>
   log: Logger
   /** A worker began to serve. */
   onServing: () => void
@@ -45,6 +47,7 @@ export class Supervisor implements ConfigEvents {
   #stopping: PromiseWithResolvers<void> | undefined
   #restarts = 0
   #started = false
+  #trafficWelcome = true
   /** Sums of the workers that ended, so that sums over all workers never go down. */
   #retired: WorkerStats = NO_STATS
 
@@ -88,6 +91,12 @@ export class Supervisor implements ConfigEvents {
   onDelta(delta: Delta): void {
     const secrets = this.#config?.secretsIn(delta)
     for (const link of this.#links.values()) link.sendDelta(delta, secrets)
+  }
+
+  /** Tells all workers, also those to come, whether new traffic should come here. */
+  setTrafficWelcome(welcome: boolean): void {
+    this.#trafficWelcome = welcome
+    for (const link of this.#links.values()) link.setTrafficWelcome(welcome)
   }
 
   /**
@@ -160,13 +169,14 @@ export class Supervisor implements ConfigEvents {
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
-    const link = new WorkerLink(cluster.fork(), settings, {
+    const link = new WorkerLink(cluster.fork(this.#options.env), settings, {
       onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
     })
+    link.setTrafficWelcome(this.#trafficWelcome)
     this.#links.set(link.id, link)
     return link
   }

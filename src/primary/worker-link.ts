@@ -11,6 +11,7 @@ import {
 import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
+import { monotonicMs } from '../support/monotonic.ts'
 import type { ServingConfig } from './serving-config.ts'
 
 /** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
@@ -27,11 +28,19 @@ export interface WorkerView {
   readonly draining: boolean
 }
 
+/** A connection on its way to the worker; without a socket, another worker has taken it since. */
+interface HandedOver {
+  socket: Socket | undefined
+  sentAtMs: number
+}
+
 interface LinkEvents {
   /** The worker serves its first revision. */
   onServing(): void
   /** The worker needs a snapshot: it is new, or its state does not fit. */
   onSnapshotNeeded(link: WorkerLink, reason: string): void
+  /** The worker got these connections too late to take them. */
+  onReturned(sockets: readonly Socket[]): void
 }
 
 /** The primary's end of the channel to one worker process; everything is sent in order. */
@@ -46,10 +55,21 @@ export class WorkerLink implements WorkerView {
   stats: WorkerStats | undefined
   draining = false
   /** Set by the worker's hello: what is sent before that would be lost. */
-  #configured = false
+  configured = false
+  /** When the worker sent something last, as `performance.now()`; at first when it was started. */
+  heardAt = performance.now()
+  /** When it began to serve, as `performance.now()`. */
+  servingAt: number | undefined
+  /** Silent for long: it gets no connections until it is heard again. */
+  silent = false
+  /** Holds too much memory; its replacement is under way. */
+  tooLarge = false
+  /** It will be killed; its replacement is under way. */
+  condemned = false
   /** Set once a snapshot was sent: only then do deltas make sense. */
   #following = false
-  #handedOver: Socket[] = []
+  #handedOver: HandedOver[] = []
+  #trafficWelcome = true
   readonly #drainTimers: NodeJS.Timeout[] = []
   #queue: Promise<void> = Promise.resolve()
 
@@ -67,12 +87,13 @@ export class WorkerLink implements WorkerView {
 
   /** True when the worker can take connections. */
   get serving(): boolean {
-    return this.applied !== undefined && !this.draining && this.#process.isConnected()
+    if (this.silent || this.draining || this.condemned) return false
+    return this.applied !== undefined && this.#process.isConnected()
   }
 
   /** Sends all of the configuration, in chunks; deltas sent from now on follow on it. */
   sendSnapshot(config: ServingConfig): void {
-    if (!this.#configured) return
+    if (!this.configured) return
     this.#following = true
     const { mark } = config
     const chunks = LOAD_ORDER.map((kind) => ({ kind, bodies: config.bodies(kind) }))
@@ -100,15 +121,33 @@ export class WorkerLink implements WorkerView {
    * can take it.
    */
   sendConnection(socket: Socket): void {
-    this.#handedOver.push(socket)
-    const message: PrimaryMessage = { type: 'connection' }
+    const sentAtMs = monotonicMs()
+    this.#handedOver.push({ socket, sentAtMs })
+    const message: PrimaryMessage = { type: 'connection', sentAtMs }
     // An error means that the worker is ending; `takeUnaccepted` deals with that.
     this.#process.send(message, socket, { keepOpen: true }, () => {})
   }
 
-  /** Connections that the worker never got; call when it has ended. */
-  takeUnaccepted(): Socket[] {
-    return this.#handedOver.splice(0)
+  /** Whether new traffic should come here; holds from the worker's start on. */
+  setTrafficWelcome(welcome: boolean): void {
+    this.#trafficWelcome = welcome
+    if (this.configured) void this.#send({ type: 'traffic', welcome })
+  }
+
+  /**
+   * Takes back the connections that the worker has not accepted within `minAgeMs`. It will not
+   * touch them either, should it wake up: what is older than MAX_HAND_OVER_MS it returns. Without
+   * an age, all: the worker must have ended.
+   */
+  takeUnaccepted(minAgeMs = Number.NEGATIVE_INFINITY): Socket[] {
+    const sentBefore = monotonicMs() - minAgeMs
+    const taken: Socket[] = []
+    for (const entry of this.#handedOver) {
+      if (entry.socket === undefined || entry.sentAtMs > sentBefore) continue
+      taken.push(entry.socket)
+      entry.socket = undefined
+    }
+    return taken
   }
 
   /**
@@ -136,10 +175,12 @@ export class WorkerLink implements WorkerView {
   }
 
   #receive(message: WorkerMessage): void {
+    this.heardAt = performance.now()
     switch (message.type) {
       case 'hello':
-        this.#configured = true
+        this.configured = true
         void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
+        if (!this.#trafficWelcome) this.setTrafficWelcome(false)
         this.#events.onSnapshotNeeded(this, 'new worker')
         break
       case 'applied':
@@ -152,18 +193,30 @@ export class WorkerLink implements WorkerView {
         this.stats = message.stats
         break
       case 'accepted':
-        // Closes our handle only: the connection lives on in the worker.
-        for (const socket of this.#handedOver.splice(0, message.count)) socket.destroy()
+        this.#accepted(message)
         break
       case 'drained':
         break
     }
   }
 
+  #accepted({ count, returned = [] }: Extract<WorkerMessage, { type: 'accepted' }>): void {
+    const entries = this.#handedOver.splice(0, count)
+    const back: Socket[] = []
+    for (const [index, { socket }] of entries.entries()) {
+      if (socket === undefined) continue
+      if (returned.includes(index)) back.push(socket)
+      // Closes our handle only: the connection lives on in the worker.
+      else socket.destroy()
+    }
+    if (back.length > 0) this.#events.onReturned(back)
+  }
+
   #applied({ mark, quarantined }: Extract<WorkerMessage, { type: 'applied' }>): void {
     const first = this.applied === undefined
     this.applied = mark
     this.quarantined = quarantined
+    this.servingAt ??= performance.now()
     if (first) this.#events.onServing()
   }
 

@@ -6,6 +6,8 @@ export const NO_STATS: WorkerStats = {
   requestsInFlight: 0,
   requestsByStatus: {},
   refusedByStatus: {},
+  shed: {},
+  shedShare: 0,
   bytesSent: 0,
   upstreamRetries: 0,
   upstreamErrors: {},
@@ -19,12 +21,13 @@ export function ended(stats: WorkerStats): WorkerStats {
     ...stats,
     connections: 0,
     requestsInFlight: 0,
+    shedShare: 0,
     eventLoopDelayP99Ms: 0,
     residentBytes: 0,
   }
 }
 
-/** Sums counters and gauges; of the loop delays the worst. */
+/** Sums counters and gauges; of loop delays and shed shares the worst. */
 export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
   return {
     connections: a.connections + b.connections,
@@ -32,6 +35,8 @@ export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
     requestsInFlight: a.requestsInFlight + b.requestsInFlight,
     requestsByStatus: addCounts(a.requestsByStatus, b.requestsByStatus),
     refusedByStatus: addCounts(a.refusedByStatus, b.refusedByStatus),
+    shed: addCounts(a.shed, b.shed),
+    shedShare: Math.max(a.shedShare, b.shedShare),
     bytesSent: a.bytesSent + b.bytesSent,
     upstreamRetries: a.upstreamRetries + b.upstreamRetries,
     upstreamErrors: addCounts(a.upstreamErrors, b.upstreamErrors),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import Type from 'typebox'
+import { MIN_STALL_MS } from '../model/ipc.ts'
 import { LOG_LEVELS } from '../support/logger.ts'
 import { decodeCidrs } from './cidr.ts'
 import { decodeDatabaseUrl } from './database-url.ts'
@@ -90,6 +91,26 @@ export const CATALOGUE = {
     default: 'auto',
     decode: decodeWorkers,
   }),
+  HOLDFAST_WORKER_STALL_MS: integer({
+    default: 2_000,
+    min: MIN_STALL_MS,
+    max: MAX_TIMEOUT_MS,
+    unit: 'milliseconds',
+  }),
+  HOLDFAST_WORKER_STALL_KILL_MS: integer({
+    default: 10_000,
+    min: 2_000,
+    max: MAX_TIMEOUT_MS,
+    unit: 'milliseconds',
+  }),
+  HOLDFAST_WORKER_MAX_RSS_MB: setting({
+    allowed: 'auto (a share of the memory), 0 (no limit), or an integer from 32 to 1048576',
+    default: 'auto',
+    decode: (text) => {
+      if (text === 'auto') return undefined
+      return text === '0' ? 0 : toInteger(text, 32, MIB) * MIB
+    },
+  }),
   HOLDFAST_DRAIN_TIMEOUT_MS: timeoutMs(30_000),
   HOLDFAST_DRAIN_PRESET: choice(
     Object.keys(DRAIN_WAIT_MS) as (keyof typeof DRAIN_WAIT_MS)[],
@@ -120,6 +141,14 @@ export const CATALOGUE = {
   HOLDFAST_HTTP_SEND_TIMEOUT_MS: timeoutMs(30_000),
   HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION: integer({ default: 10_000, min: 1, max: 1e9 }),
   HOLDFAST_HTTP_UNDERSCORES_IN_HEADERS: choice(['reject', 'drop', 'allow'], 'reject'),
+  HOLDFAST_HTTP_MAX_CONNECTIONS: integer({ default: 10_000, min: 1, max: 1_000_000 }),
+  HOLDFAST_HTTP_MAX_PENDING_REQUESTS: integer({ default: 5_000, min: 1, max: 1_000_000 }),
+  HOLDFAST_OVERLOAD_LOOP_DELAY_MS: integer({
+    default: 300,
+    min: 0,
+    max: 60_000,
+    unit: 'milliseconds',
+  }),
   HOLDFAST_TRUSTED_PROXIES: setting({
     allowed: 'comma-separated IP addresses and networks (10.0.0.0/8,fd00::/8)',
     default: '',

@@ -3,7 +3,7 @@ import { CATALOGUE } from './catalogue.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { toFallbackSettings } from './fallback-settings.ts'
 import { toKeys } from './keyring-settings.ts'
-import { loadSettings, type SettingsSource } from './load-settings.ts'
+import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
 
 /** What `holdfast gateway` reads. */
 const GATEWAY_SCHEMA = Type.Object({
@@ -26,7 +26,13 @@ export function loadGatewaySettings(source: SettingsSource = {}): GatewaySetting
   const required = REQUIRED_BY[loadProvider(source)]
   const schema = Type.Object({ ...GATEWAY_SCHEMA.properties, ...required })
   const { values, envFile } = loadSettings(schema, source)
-  return toGatewaySettings(values as Static<typeof GATEWAY_SCHEMA>, envFile)
+  const settings = toGatewaySettings(values as Static<typeof GATEWAY_SCHEMA>, envFile)
+  if (settings.configProvider === 's3' && settings.fallback === undefined) {
+    throw new SettingsError([
+      'HOLDFAST_FALLBACK_S3_RESOURCE_BUCKET is not set; allowed: a bucket, for the provider s3',
+    ])
+  }
+  return settings
 }
 
 /** What else is wrong is said when all settings are read. */
@@ -82,6 +88,15 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       sendTimeoutMs: values.HOLDFAST_HTTP_SEND_TIMEOUT_MS,
       maxRequestsPerConnection: values.HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION,
       underscoresInHeaders: values.HOLDFAST_HTTP_UNDERSCORES_IN_HEADERS,
+      maxConnections: values.HOLDFAST_HTTP_MAX_CONNECTIONS,
+      maxPendingRequests: values.HOLDFAST_HTTP_MAX_PENDING_REQUESTS,
+    },
+    overloadLoopDelayMs: values.HOLDFAST_OVERLOAD_LOOP_DELAY_MS,
+    watch: {
+      stallMs: values.HOLDFAST_WORKER_STALL_MS,
+      stallKillMs: values.HOLDFAST_WORKER_STALL_KILL_MS,
+      /** Undefined = a share of the machine's memory; 0 = no limit. */
+      maxResidentBytes: values.HOLDFAST_WORKER_MAX_RSS_MB,
     },
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { flushLogFiles, LogFile } from './log-file.ts'
 
 export type Logger = pino.Logger
 
@@ -40,6 +41,8 @@ interface LoggerOptions {
   role: string
   /** Further fields of every line, such as the worker's number. */
   base?: Record<string, unknown>
+  /** A file to append to instead of stdout; see log-file.ts. */
+  file?: string | undefined
   /** Where the lines go; stdout unless told (tests). */
   stream?: LogStream
 }
@@ -61,7 +64,8 @@ export function createLogger({
   level,
   role,
   base,
-  stream = process.stdout,
+  file,
+  stream = file === undefined ? process.stdout : new LogFile(file),
 }: LoggerOptions): Logger {
   // EPIPE, ENOSPC: a log that cannot be written must not end the process.
   if (!stream.listeners('error').includes(ignoreError)) stream.on('error', ignoreError)
@@ -78,18 +82,21 @@ export function createLogger({
 }
 
 /**
- * Resolves when stdout has taken all lines, or after half a second: wait for it before
- * process.exit, which throws away what a pipe has not taken yet.
+ * Resolves when stdout and the log files have taken all lines, or after half a second: wait for it
+ * before process.exit, which throws away what has not been taken yet.
  */
-export function flushLogs(): Promise<void> {
-  if (process.stdout.writableLength === 0) return Promise.resolve()
-  const { promise, resolve } = Promise.withResolvers<void>()
+export async function flushLogs(): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, FLUSH_DEADLINE_MS)
-  process.stdout.write('', () => {
-    clearTimeout(timer)
-    resolve()
+  await Promise.race([late, Promise.all([flushStdout(), flushLogFiles()])])
+  clearTimeout(timer)
+}
+
+function flushStdout(): Promise<void> {
+  if (process.stdout.writableLength === 0) return Promise.resolve()
+  return new Promise((resolve) => {
+    process.stdout.write('', () => resolve())
   })
-  return promise
 }
 
 /**

@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { flushCompileCache } from 'node:module'
 import type { Socket } from 'node:net'
 import { createHttpEngine, type HttpEngine } from '../http/http-engine.ts'
 import {
@@ -7,22 +8,28 @@ import {
   type WorkerMessage,
   type WorkerSettings,
 } from '../model/ipc.ts'
+import type { ResourceKind } from '../model/resource-kind.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
+import { prepareValidators } from '../support/validate-resource.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
+import { withHealthPath } from './health-path.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { StatsCollector } from './stats.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
 
 const HEARTBEAT_MS = 500
+/** The kinds that a route table is made of. */
+const COMPILED_KINDS: readonly ResourceKind[] = ['routes', 'services', 'upstreams']
 
 /** Runs this process as a gateway worker: it does what the primary says over IPC. */
 export function runWorker(): void {
   let worker: Worker | undefined
   process.on('message', (message: PrimaryMessage, handle: unknown) => {
     if (message.type === 'configure') worker = createWorker(message.settings)
+    else if (worker === undefined && message.type === 'drain') process.exit(EXIT.OK)
     else worker?.receive(message, handle as Socket | undefined)
   })
   // A terminal's Ctrl-C reaches the whole process group; the primary decides when workers end.
@@ -31,6 +38,10 @@ export function runWorker(): void {
   process.on('SIGHUP', () => {})
   // Without its primary a worker would serve an ever older configuration: finish and go.
   process.on('disconnect', () => (worker === undefined ? process.exit(EXIT.OK) : worker.drain()))
+  // Now, not when the first of a kind is put: that would stall the requests under way.
+  prepareValidators(COMPILED_KINDS)
+  // The next worker finds all of this compiled: half of a start's CPU time.
+  flushCompileCache()
   send({ type: 'hello', version: IPC_VERSION })
 }
 
@@ -41,7 +52,8 @@ interface Worker {
 
 function createWorker(settings: WorkerSettings): Worker {
   const base = { worker: cluster.worker?.id }
-  const log = createLogger({ level: settings.logLevel, role: 'gateway', base })
+  const { logLevel: level, logFile: file } = settings
+  const log = createLogger({ level, role: 'gateway', base, file })
   process.on('uncaughtException', (err) => {
     log.fatal({ err }, 'uncaught error, worker ends')
     void flushLogs().then(() => process.exit(EXIT.SOFTWARE))
@@ -52,7 +64,13 @@ function createWorker(settings: WorkerSettings): Worker {
   const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
   const factory = new UpstreamFactory(createClientPool(), timeouts)
   const config: ConfigHolder = createConfigHolder(factory, log, send)
-  const handler = createRequestHandler(config, stats, createTrustedProxies(settings.trustedProxies))
+  let welcome = true
+  const isTrusted = createTrustedProxies(settings.trustedProxies)
+  const handler = withHealthPath(
+    settings.healthPath,
+    () => welcome,
+    createRequestHandler(config, stats, isTrusted),
+  )
   const engine: HttpEngine = createHttpEngine(
     {
       ...settings.http,
@@ -80,6 +98,11 @@ function createWorker(settings: WorkerSettings): Worker {
     })
   }
 
+  function setWelcome(value: boolean): void {
+    welcome = value
+    engine.allowKeepAlive = value
+  }
+
   let accepted = 0
   function accept(socket: Socket | undefined): void {
     // Once per turn, and before the event loop polls the new sockets for what can be read.
@@ -100,6 +123,7 @@ function createWorker(settings: WorkerSettings): Worker {
     receive(message, socket) {
       if (message.type === 'connection') accept(socket)
       else if (message.type === 'drain') drain()
+      else if (message.type === 'traffic') setWelcome(message.welcome)
       else if (message.type !== 'configure') config.receive(message)
     },
   }

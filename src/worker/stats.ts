@@ -9,6 +9,7 @@ export class StatsCollector {
   readonly #requestsByStatus = new Uint32Array(600)
   readonly #refusedByStatus = new Uint32Array(600)
   readonly #upstreamErrors = new Map<string, number>()
+  readonly #shed = new Map<string, number>()
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 })
   connectionsTotal = 0
   bytesSent = 0
@@ -31,8 +32,12 @@ export class StatsCollector {
     this.#upstreamErrors.set(code, (this.#upstreamErrors.get(code) ?? 0) + 1)
   }
 
+  countShed(reason: string): void {
+    this.#shed.set(reason, (this.#shed.get(reason) ?? 0) + 1)
+  }
+
   /** A report for the primary; the loop-delay histogram starts anew with each. */
-  report(connections: number, requestsInFlight: number): WorkerStats {
+  report(connections: number, requestsInFlight: number, shedShare: number): WorkerStats {
     const eventLoopDelayP99Ms = this.#loopDelay.percentile(99) / NANOSECONDS_PER_MS
     this.#loopDelay.reset()
     return {
@@ -41,6 +46,8 @@ export class StatsCollector {
       connectionsTotal: this.connectionsTotal,
       requestsByStatus: nonZero(this.#requestsByStatus),
       refusedByStatus: nonZero(this.#refusedByStatus),
+      shed: Object.fromEntries(this.#shed),
+      shedShare,
       bytesSent: this.bytesSent,
       upstreamRetries: this.upstreamRetries,
       upstreamErrors: Object.fromEntries(this.#upstreamErrors),

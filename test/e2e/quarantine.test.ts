@@ -2,11 +2,16 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import pg from 'pg'
 import { ContentDigest } from '../../src/model/digest.ts'
+import type { ResourceBody } from '../../src/model/resource-kind.ts'
 import { startStack, until } from '../helpers/stack.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 
 /** Writes a route past the Admin API, as a stray script or a newer control plane might. */
-async function writePastAdminApi(databaseUrl: string, id: string, body: object): Promise<void> {
+async function writePastAdminApi(
+  databaseUrl: string,
+  id: string,
+  body: ResourceBody,
+): Promise<void> {
   const client = new pg.Client(databaseUrl)
   await client.connect()
   try {

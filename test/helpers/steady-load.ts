@@ -3,6 +3,9 @@ import { Agent, request } from 'node:http'
 /** An answer that takes longer counts as a failure. */
 const DEADLINE_MS = 10_000
 
+/** A test that fails before it stops its load must not go on for ever. */
+const MAX_LOAD_MS = 60_000
+
 export interface LoadReport {
   sent: number
   /** Answers other than 200, and connections that broke; each with the time it happened. */
@@ -16,7 +19,8 @@ export function startLoad(url: string, connections = 8): { stop(): Promise<LoadR
 
   async function loop(keepAlive: boolean): Promise<void> {
     const agent = new Agent({ keepAlive, maxSockets: 1 })
-    while (running) {
+    const end = performance.now() + MAX_LOAD_MS
+    while (running && performance.now() < end) {
       report.sent += 1
       const outcome = await ask(url, agent)
       if (outcome !== '200') report.failures.push({ atMs: performance.now(), what: outcome })

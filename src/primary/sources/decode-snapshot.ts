@@ -1,0 +1,102 @@
+import { canonicalJson } from '../../model/digest.ts'
+import { ConfigError } from '../../model/errors.ts'
+import { isResourceKind, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
+import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotMeta } from '../../model/snapshot.ts'
+
+/**
+ * Reads a snapshot from JSON that nobody but us can have written.
+ * @throws ConfigError naming what is wrong.
+ */
+export function decodeTrustedSnapshot(bytes: Buffer, group: string): Snapshot {
+  const value = parseJson(bytes)
+  return { ...value, _meta: decodeMeta(value['_meta'], group) }
+}
+
+/**
+ * Reads a snapshot from JSON; whether its digest fits is left to the caller. Objects without an id
+ * get one, what is no object becomes one that can only be quarantined.
+ * @throws ConfigError naming what is wrong.
+ */
+export function decodeSnapshot(bytes: Buffer, group: string): Snapshot {
+  const value = parseJson(bytes)
+  const meta = decodeMeta(value['_meta'], group)
+  const snapshot: Snapshot = { _meta: meta }
+  for (const [name, objects] of Object.entries(value)) {
+    if (name === '_meta') continue
+    if (!isResourceKind(name)) throw invalid(`${shown(name)} is not a collection`)
+    snapshot[name] = decodeCollection(name, objects)
+  }
+  return snapshot
+}
+
+/** @throws ConfigError when the bytes are not one JSON object in UTF-8. */
+export function parseJson(bytes: Buffer): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    // Without the cause: it quotes the text, which may be a secret.
+    throw invalid(`it is not valid JSON${position(error)}`)
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalid('it is not a JSON object')
+  }
+  return value as Record<string, unknown>
+}
+
+/** @throws ConfigError when it is no list. */
+export function decodeCollection(kind: ResourceKind, objects: unknown): ResourceBody[] {
+  if (!Array.isArray(objects)) throw invalid(`${kind} is not a list`)
+  return objects.map((object, index) => decodeObject(kind, object, `arr_${index + 1}`))
+}
+
+function decodeObject(kind: ResourceKind, object: unknown, fallbackId: string): ResourceBody {
+  const isObject = object !== null && typeof object === 'object' && !Array.isArray(object)
+  if (!isObject) return { id: fallbackId, not_an_object: true }
+  const body = object as ResourceBody
+  const id = kind === 'consumers' ? body['username'] : body.id
+  if (!isStorable(body)) return { id: fallbackId, nested_too_deep: true }
+  if (typeof id === 'string' || typeof id === 'number') return body
+  // The schema refuses a consumer without a name; until then it needs a place to be told apart by.
+  return kind === 'consumers' ? { ...body, username: fallbackId } : { ...body, id: fallbackId }
+}
+
+/** False for what no walk over it would survive. */
+function isStorable(body: ResourceBody): boolean {
+  try {
+    canonicalJson(body)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** @throws ConfigError when it is not of this group, or of a format to come. */
+export function decodeMeta(value: unknown, group: string): SnapshotMeta {
+  if (value === null || typeof value !== 'object') throw invalid('it has no _meta')
+  const meta = value as Partial<SnapshotMeta>
+  if (!Number.isSafeInteger(meta.format)) throw invalid('_meta.format is not a number')
+  if ((meta.format ?? 0) > SNAPSHOT_FORMAT) {
+    throw invalid(`format ${meta.format} is not known, at most ${SNAPSHOT_FORMAT} is`)
+  }
+  if (meta.group !== group) throw invalid(`it is of gateway group ${shown(meta.group)}`)
+  const { revision } = meta
+  if (typeof meta.epoch !== 'string' || !Number.isSafeInteger(revision) || Number(revision) < 0) {
+    throw invalid('_meta lacks epoch or revision')
+  }
+  return { ...meta, digest: String(meta.digest) } as SnapshotMeta
+}
+
+/** Of the sentence that V8 says, if it names one. */
+function position(error: unknown): string {
+  const found = /at position \d+(?: \(line \d+ column \d+\))?/.exec((error as Error).message)
+  return found === null ? '' : ` ${found[0]}`
+}
+
+function invalid(why: string): ConfigError {
+  return new ConfigError('GW_SNAPSHOT_INVALID', why)
+}
+
+function shown(name: unknown): string {
+  return JSON.stringify(String(name).slice(0, 80))
+}

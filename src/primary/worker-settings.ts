@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import type { WorkerSettings } from '../model/ipc.ts'
+import type { GatewaySettings } from '../settings/gateway-settings.ts'
+
+/** The part of the settings that workers need. */
+export function workerSettings(settings: GatewaySettings): WorkerSettings {
+  const { logLevel, logFile, healthPath, drainTimeoutMs, http, trustedProxies, upstream } = settings
+  return {
+    logLevel,
+    logFile,
+    healthPath,
+    drainTimeoutMs,
+    http,
+    overloadLoopDelayMs: settings.overloadLoopDelayMs,
+    reportDir: reportDirOf(settings.dataDir),
+    // Well before the worker is killed for it.
+    stallReportMs: settings.watch.stallKillMs * 0.4,
+    trustedProxies,
+    upstream,
+  }
+}
+
+/** Folder of the reports on stalled workers. */
+export function reportDirOf(dataDir: string): string {
+  return join(dataDir, 'reports')
+}

@@ -88,7 +88,13 @@ export async function startS3(t: CleanUp): Promise<TestS3> {
   }
   const store = createObjectStore(direct)
   const requests: S3Request[] = []
-  let writing: Promise<unknown> = Promise.resolve()
+  let last: Promise<unknown> = Promise.resolve()
+  /** One after the other: s3rver shows half-written objects, and a condition has to hold for its write. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = last.then(work, work)
+    last = done
+    return done
+  }
 
   const onRequest = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const url = `${incoming.headers.host}${incoming.url}`
@@ -111,10 +117,7 @@ export async function startS3(t: CleanUp): Promise<TestS3> {
       }
       await pass(incoming, Buffer.concat(body), outgoing, s3Port, fault)
     }
-    // One after the other, so that a condition still holds when its write happens.
-    if (incoming.method !== 'PUT') return forward()
-    writing = writing.then(forward, forward)
-    await writing
+    await inTurn(forward)
   }
 
   async function holds({ method, url = '', headers }: IncomingMessage): Promise<boolean> {
@@ -143,7 +146,7 @@ export async function startS3(t: CleanUp): Promise<TestS3> {
     fault: () => undefined,
     conditionalPuts: true,
     async readJson(bucket, key) {
-      const object = await store.get({ bucket, key }, 1e9)
+      const object = await inTurn(() => store.get({ bucket, key }, 1e9))
       return object && JSON.parse(object.bytes.toString())
     },
     stop: () => close(proxy),

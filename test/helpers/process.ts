@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -27,16 +28,20 @@ export interface HoldfastProcess {
   stop(): Promise<number | string>
 }
 
-/** Starts `holdfast <args>` with only these settings; killed when the test ends. */
+/**
+ * Starts `holdfast <args>` with only these settings, and these descriptors from number 3 on; killed
+ * when the test ends.
+ */
 export function startHoldfast(
   t: TestContext,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
+  inherit: readonly number[] = [],
 ): HoldfastProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+    stdio: ['ignore', 'pipe', 'pipe', ...inherit],
+  }) as ChildProcess & { stdout: Readable; stderr: Readable }
   const lines: LogLine[] = []
   const events = new EventEmitter().setMaxListeners(0)
   let errorText = ''

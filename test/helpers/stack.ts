@@ -62,6 +62,8 @@ interface GatewayOptions {
   /** Kept by the caller, for a second start; a temporary one otherwise. */
   dataDir?: string
   env?: Record<string, string>
+  /** Descriptors it gets as number 3 and up. */
+  inherit?: readonly number[]
   /** False: return before it listens, for a gateway without configuration. */
   untilListening?: boolean
 }
@@ -69,7 +71,7 @@ interface GatewayOptions {
 /** Runs a gateway on free ports; resolves once it listens, with the workers serving. */
 export async function startGateway(t: TestContext, options: GatewayOptions): Promise<Gateway> {
   const dataDir = options.dataDir ?? (await temporaryFolder(t))
-  const process = startHoldfast(t, ['gateway'], {
+  const settings = {
     HOLDFAST_DATABASE_URL: options.databaseUrl,
     HOLDFAST_DATA_DIR: dataDir,
     HOLDFAST_WORKERS: String(options.workers ?? 2),
@@ -77,7 +79,8 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
     HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
     HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
     ...options.env,
-  })
+  }
+  const process = startHoldfast(t, ['gateway'], settings, options.inherit)
   const starting = await process.waitForLog('gateway starting')
   const statusUrl = baseUrl(starting['status'])
   let url = ''

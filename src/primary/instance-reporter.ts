@@ -16,12 +16,10 @@ interface ReporterOptions {
   dataDir: string
   group: string
   heartbeatMs: number
-  /** What there is to report now. */
-  report: () => InstanceReport
   log: Logger
 }
 
-/** What is known of the heartbeat, for the status page. */
+/** What is known of the heartbeat, for `/status/sync`. */
 export interface ReporterState {
   id: string | undefined
   /** When the last heartbeat got through; undefined = none yet. */
@@ -37,6 +35,10 @@ export interface ReporterState {
 export class InstanceReporter {
   readonly #options: ReporterOptions
   readonly #startedAt = performance.now()
+  /** What there is to report now. */
+  #report: () => InstanceReport = () => {
+    throw new Error('not started')
+  }
   #identity: InstanceIdentity | undefined
   #claim: Claim | undefined
   #timer: NodeJS.Timeout | undefined
@@ -56,8 +58,9 @@ export class InstanceReporter {
   }
 
   /** Finds out who we are and reports from now on. Never fails. */
-  async start(): Promise<void> {
+  async start(report: () => InstanceReport): Promise<void> {
     const { dataDir, log } = this.#options
+    this.#report = report
     this.#identity = await claimIdentity(dataDir, log)
     const { id } = this.#identity
     this.#state = { ...this.#state, id }
@@ -89,7 +92,7 @@ export class InstanceReporter {
    */
   readonly #look = (): void => {
     if (this.#dueAt <= performance.now() + MIN_GAP_MS) return
-    if (newsOf(this.#options.report()) === this.#told) return
+    if (newsOf(this.#report()) === this.#told) return
     this.#sendAt(Math.max(performance.now() + SETTLE_MS, this.#sentAt + MIN_GAP_MS))
   }
 
@@ -107,8 +110,7 @@ export class InstanceReporter {
       this.#sending = undefined
     })
     void this.#sending.then(() => {
-      const changed =
-        newsOf(this.#options.report()) !== this.#told && this.#state.error === undefined
+      const changed = newsOf(this.#report()) !== this.#told && this.#state.error === undefined
       this.#sendAt(this.#sentAt + (changed ? MIN_GAP_MS : this.#options.heartbeatMs))
     })
   }
@@ -122,7 +124,7 @@ export class InstanceReporter {
   async #send(stopped: boolean): Promise<void> {
     const { repository, group, log } = this.#options
     if (this.#identity === undefined) return
-    const report = this.#options.report()
+    const report = this.#report()
     this.#sentAt = performance.now()
     const uptimeMs = this.#sentAt - this.#startedAt
     const heartbeat = { ...this.#identity, group, report, uptimeMs, stopped, claim: this.#claim }
@@ -146,10 +148,10 @@ export class InstanceReporter {
 
   /** Another process has our id. Whoever came later keeps it; one that is stopping needs no other. */
   async #yield(): Promise<void> {
-    const { dataDir, report, log } = this.#options
+    const { dataDir, log } = this.#options
     this.#told = ''
     if (this.#stopped || this.#identity === undefined) return
-    if (!report().following) return
+    if (!this.#report().following) return
     this.#identity = await replaceIdentity(dataDir, this.#identity, log)
     this.#claim = undefined
     this.#state = { ...this.#state, id: this.#identity.id }

@@ -6,7 +6,9 @@ import { VERSION } from '../support/version.ts'
 import { Acceptor } from './acceptor.ts'
 import { createBackup } from './backup/backup.ts'
 import { ConfigService } from './config-service.ts'
+import { createReporter } from './create-reporter.ts'
 import { DrainSwitch } from './drain-switch.ts'
+import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
 import { createSources } from './sources/create-sources.ts'
@@ -77,6 +79,7 @@ export async function runGateway(
     loggers,
   })
 
+  const instance = createReporter(settings, component('instance'))
   const parts: StatusParts = {
     version: VERSION,
     group: settings.gatewayGroup,
@@ -86,6 +89,7 @@ export async function runGateway(
     backup,
     listeners: () => acceptor.addresses,
     drain,
+    instance,
   }
   const { inherited } = lifecycle
   const status = await startStatusServer(settings.statusListen, inherited.status, parts)
@@ -96,12 +100,13 @@ export async function runGateway(
   )
   lifecycle.serveOperators(status, metrics)
   log.info({ status: status.address, metrics: metrics.address }, 'gateway starting')
+  void instance?.start(createInstanceReport(parts, status.address))
   supervisor.start()
   await config.start()
   return {
     failed: failed.promise,
     reload: (next) => lifecycle.reload(next),
     handOver: () => lifecycle.handOver(),
-    stop: () => lifecycle.stop(),
+    stop: () => lifecycle.stop().then(() => instance?.stop()),
   }
 }

@@ -1,6 +1,7 @@
 import type { ListenAddress } from './acceptor.ts'
 import type { Backup } from './backup/backup.ts'
 import type { ConfigService } from './config-service.ts'
+import type { Reporter } from './create-reporter.ts'
 import type { DrainSwitch } from './drain-switch.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerLink } from './worker-link.ts'
@@ -18,6 +19,8 @@ export interface StatusParts {
   backup: Backup
   listeners: () => readonly ListenAddress[]
   drain: DrainSwitch
+  /** Undefined: the configuration does not come from PostgreSQL, nor does anything go there. */
+  instance: Reporter | undefined
 }
 
 /**
@@ -54,6 +57,7 @@ export function syncStatus(parts: StatusParts): object {
       file: state.file ?? null,
       ageSeconds: config.ageSeconds,
     },
+    instance: reporterState(parts),
     ready: notReadyReason(parts) === undefined,
     draining: parts.drain.state.draining,
     listeners: parts.listeners(),
@@ -77,6 +81,13 @@ export function syncStatus(parts: StatusParts): object {
       skipped: backup.state.skipped,
     },
   }
+}
+
+/** Who the control plane takes us for, and when it last heard of us. */
+function reporterState({ instance }: StatusParts): object | null {
+  if (instance === undefined) return null
+  const { id = null, reportedAt = null, error = null } = instance.state
+  return { id, reportedAt, error }
 }
 
 /** The answer of `/status/drain`: is traffic turned away, and how much is still here. */

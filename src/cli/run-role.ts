@@ -4,12 +4,15 @@ import { unknownSettingNames } from '../settings/load-settings.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { reopenLogFiles } from '../support/log-file.ts'
 import { flushLogs } from '../support/logger.ts'
+import { createServiceManager, type ServiceManager } from '../support/service-manager.ts'
 import { onStopSignal } from './stop-signal.ts'
 
 /** A role that runs until somebody ends it. */
 export interface Role {
   /** Rejects when the role cannot go on. */
   readonly failed?: Promise<never>
+  /** Resolves when the role does what it is for, if that is later than its start. */
+  readonly ready?: Promise<void>
   /** Reads the settings again, at SIGHUP. Log files are opened anew in any case. */
   reload?(): Promise<void>
   /** Lets a new process take over, at SIGUSR2; true when it did and this one should stop. */
@@ -18,8 +21,14 @@ export interface Role {
   stop(): Promise<void>
 }
 
+const HANDED_OVER = 'handed over'
+const LATE = 'late'
+
 /** A stop that takes this much longer than the drain time-out hangs. */
 const STOP_GRACE_MS = 5_000
+
+/** A role that is not ready by then tells the service manager so, and is taken as started. */
+const READY_GRACE_MS = 60_000
 
 /** How long a start may go on after a stop was asked for. */
 const START_GRACE_MS = 3_000
@@ -39,17 +48,21 @@ export async function runRole(
   const unknown = unknownSettingNames()
   if (unknown.length > 0) log.warn({ names: unknown }, 'unknown settings in the environment')
 
+  const manager = createServiceManager(process.env, log)
   const { promise: stopAsked, resolve: askToStop } = Promise.withResolvers<void>()
   function requestStop(reason: string): void {
     log.info({ reason }, 'stopping')
+    // After a hand-over the service is the successor.
+    if (reason !== HANDED_OVER) manager.stopping()
     askToStop()
   }
   onStopSignal(requestStop)
   if (process.connected) process.once('disconnect', () => requestStop('parent is gone'))
   // Signals that come during the start wait for its end.
   const started = Promise.withResolvers<Role>()
-  onReloadSignal(started.promise, log)
-  onHandOverSignal(started.promise, () => requestStop('handed over'))
+  onReloadSignal(started.promise, manager, log)
+  onHandOverSignal(started.promise, () => requestStop(HANDED_OVER))
+  announceReady(started.promise, manager)
   // Half a start cannot be stopped in order, so it gets its time; but not forever.
   const role = await Promise.race([start(), stopAsked.then(() => delay(START_GRACE_MS))])
   if (role === undefined) return EXIT.OK
@@ -58,8 +71,18 @@ export async function runRole(
   return stopWithin(role, stopTimeoutMs() + STOP_GRACE_MS, log)
 }
 
+/** A gateway without any configuration waits for it; that is no reason to kill it. */
+function announceReady(started: Promise<Role>, manager: ServiceManager): void {
+  const ready = started.then((role) => role.ready)
+  const grace = delay(READY_GRACE_MS, LATE, { ref: false })
+  void Promise.race([ready, grace]).then((outcome) => {
+    manager.ready(outcome === LATE ? 'running, waiting for configuration' : 'ready')
+    if (outcome === LATE) void ready.then(() => manager.ready('ready'))
+  })
+}
+
 /** SIGHUPs that come during a reload lead to one more, however many they are. */
-function onReloadSignal(started: Promise<Role>, log: Logger): void {
+function onReloadSignal(started: Promise<Role>, manager: ServiceManager, log: Logger): void {
   let running = false
   let again = false
 
@@ -68,11 +91,13 @@ function onReloadSignal(started: Promise<Role>, log: Logger): void {
     if (running) return
     running = true
     const role = await started
+    manager.reloading()
     do {
       again = false
       reopenLogFiles()
       await role.reload?.().catch((err) => log.error({ err }, 'reload failed, nothing changed'))
     } while (again)
+    manager.ready('ready')
     running = false
   }
 

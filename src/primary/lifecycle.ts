@@ -46,12 +46,18 @@ export class Lifecycle {
   /** The operators' servers; set once they are open. */
   #operators: { status: HttpListener; metrics: HttpListener } | undefined
   #announced = false
+  readonly #ready = Promise.withResolvers<void>()
   #handingOver: Promise<boolean> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(settings: GatewaySettings, parts: LifecycleParts) {
     this.#settings = settings
     this.#parts = parts
+  }
+
+  /** Resolves when all workers have served: the start is over. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
   }
 
   serveOperators(status: HttpListener, metrics: HttpListener): void {
@@ -69,6 +75,7 @@ export class Lifecycle {
     }
     if (supervisor.started && !this.#announced) {
       this.#announced = true
+      this.#ready.resolve()
       announceReady()
     }
   }

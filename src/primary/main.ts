@@ -20,6 +20,8 @@ import { workerSettings } from './worker-settings.ts'
 export interface Gateway {
   /** Settles when the gateway can't go on: rejects with what ended it. */
   readonly failed: Promise<never>
+  /** Resolves when all workers have served for the first time. */
+  readonly ready: Promise<void>
   /** Brings new settings into force; see Lifecycle. */
   reload(settings: GatewaySettings): Promise<void>
   /** True when a new process has taken over: stop this one. */
@@ -106,6 +108,7 @@ export async function runGateway(
   return {
     failed: failed.promise,
     reload: (next) => lifecycle.reload(next),
+    ready: lifecycle.ready,
     handOver: () => lifecycle.handOver(),
     stop: () => lifecycle.stop().then(() => instance?.stop()),
   }

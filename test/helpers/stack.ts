@@ -99,7 +99,10 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
 }
 
 /** A database of its own, a control plane and a gateway with 2 workers on it. */
-export async function startStack(t: TestContext, options: { workers?: number } = {}) {
+export async function startStack(
+  t: TestContext,
+  options: Pick<GatewayOptions, 'workers' | 'env'> = {},
+) {
   const { url: databaseUrl } = await createTestDatabase(t)
   const control = await startControl(t, databaseUrl)
   const gateway = await startGateway(t, { databaseUrl, ...options })

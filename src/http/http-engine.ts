@@ -26,6 +26,8 @@ export interface HttpEngine {
   readonly pendingRequests: number
   /** False: every response says `Connection: close`. Can be set back; idle connections stay. */
   allowKeepAlive: boolean
+  /** Closes connections that are idle, or are in a moment. */
+  closeIdle(): void
   /** Closes idle connections; the others close after the response they are at. */
   drain(): void
   /** Cuts everything. */
@@ -71,9 +73,13 @@ class Engine implements HttpEngine, ConnectionEngine {
     else this.#connections.add(new ServerConnection(this, socket))
   }
 
+  closeIdle(): void {
+    for (const connection of this.#connections) connection.drain()
+  }
+
   drain(): void {
     this.draining = true
-    for (const connection of this.#connections) connection.drain()
+    this.closeIdle()
   }
 
   stop(): void {

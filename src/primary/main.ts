@@ -15,7 +15,7 @@ import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
 import { startStatusServer } from './status-server.ts'
 import { Supervisor } from './supervisor.ts'
-import { workerSettings } from './worker-settings.ts'
+import { watchLimits, workerSettings } from './worker-settings.ts'
 
 export interface Gateway {
   /** Settles when the gateway can't go on: rejects with what ended it. */
@@ -62,6 +62,7 @@ export async function runGateway(
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
+    watch: watchLimits(settings),
     log: component('supervisor'),
     onServing: () => void lifecycle.onServing().catch(failed.reject),
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
@@ -107,8 +108,8 @@ export async function runGateway(
   await config.start()
   return {
     failed: failed.promise,
-    reload: (next) => lifecycle.reload(next),
     ready: lifecycle.ready,
+    reload: (next) => lifecycle.reload(next),
     handOver: () => lifecycle.handOver(),
     stop: () => lifecycle.stop().then(() => instance?.stop()),
   }

@@ -5,6 +5,8 @@ const RESPAWN = { baseMs: 200, maxMs: 30_000 }
 const PROVEN_AFTER_MS = 10_000
 /** After so many quick deaths in a row, forks are at least a second apart. */
 const BURST = 5
+/** So many quick deaths in a row cost no delay: chance, or an operator's experiment. */
+const FREE = 3
 const MIN_SPACING_MS = 1_100
 
 /**
@@ -12,19 +14,19 @@ const MIN_SPACING_MS = 1_100
  * Then delays grow, with jitter, and forks are spaced: never a storm of them.
  */
 export class RespawnPolicy {
-  readonly #workers: number
+  readonly #free: number
   readonly #random: () => number
   #quickDeaths = 0
   #lastForkAt = Number.NEGATIVE_INFINITY
 
   constructor(workers: number, random: () => number = Math.random) {
-    this.#workers = workers
+    this.#free = Math.max(workers, FREE)
     this.#random = random
   }
 
   /** True while workers keep dying young. */
   isLooping(now: number): boolean {
-    return this.#quickDeaths > this.#workers && now - this.#lastForkAt < PROVEN_AFTER_MS
+    return this.#quickDeaths > this.#free && now - this.#lastForkAt < PROVEN_AFTER_MS
   }
 
   /** Milliseconds to wait before the fork that replaces a worker which lived for `lifeMs`. */
@@ -34,10 +36,10 @@ export class RespawnPolicy {
     if (now - this.#lastForkAt >= PROVEN_AFTER_MS) this.#quickDeaths = 0
     this.#quickDeaths += 1
     // Each worker may die young once, as when somebody kills all of them.
-    const attempt = this.#quickDeaths - this.#workers
+    const attempt = this.#quickDeaths - this.#free
     const { baseMs, maxMs } = RESPAWN
     let delayMs = attempt <= 0 ? 0 : backoffMs(attempt, { baseMs, maxMs, random: this.#random })
-    if (this.#quickDeaths >= Math.max(BURST, this.#workers)) {
+    if (this.#quickDeaths >= Math.max(BURST, this.#free)) {
       delayMs = Math.max(delayMs, this.#lastForkAt + MIN_SPACING_MS - now)
     }
     this.#lastForkAt = Math.max(this.#lastForkAt, now + delayMs)

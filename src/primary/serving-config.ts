@@ -23,8 +23,8 @@ interface Refused extends Quarantined {
    * the key that they were encrypted with may be what is missing now.
    */
   lastGood: Served | undefined
-  /** It is valid, but workers died of it: see `refuse`. */
-  deadly?: boolean
+  /** It is valid, but workers died of this revision of it: see `refuse`. */
+  deadlyRevision?: number
 }
 
 /** How the served objects that a revision changed were before; undefined: not there. */
@@ -91,6 +91,12 @@ export class ServingConfig {
     return [...this.#refused.values()].map(({ kind, id, reason }) => ({ kind, id, reason }))
   }
 
+  /** Revisions taken back with `refuse`, as far as no later one has changed all of their objects. */
+  get refusedRevisions(): Set<number> {
+    const revisions = [...this.#refused.values()].map(({ deadlyRevision }) => deadlyRevision)
+    return new Set(revisions.filter((revision) => revision !== undefined))
+  }
+
   /** The served version of an object, as stored. */
   get(kind: ResourceKind, id: string): ResourceBody | undefined {
     const refused = this.#refused.get(`${kind}/${id}`)
@@ -137,8 +143,10 @@ export class ServingConfig {
     const gone = [...this.#refused.values()].filter(
       (entry) => entry.kind === kind && entry.body === undefined,
     )
-    return [...all.map((body) => this.get(kind, resourceId(kind, body))), ...gone.map(lastGoodBody)]
-      .filter((body) => body !== undefined)
+    return [
+      ...all.map((body) => this.get(kind, resourceId(kind, body))),
+      ...gone.map(lastGoodBody),
+    ].filter((body) => body !== undefined)
   }
 
   /**
@@ -155,8 +163,8 @@ export class ServingConfig {
     const objects = entry.objects.filter((object) => !later.has(keyOf(object)))
     for (const { kind, id, body } of objects) {
       const lastGood = body && this.#withSecrets(kind, id, body)
-      const refused = { kind, id, reason, body: this.#source.get(kind, id), lastGood, deadly: true }
-      this.#refused.set(`${kind}/${id}`, refused)
+      const refused = { kind, id, reason, body: this.#source.get(kind, id), lastGood }
+      this.#refused.set(`${kind}/${id}`, { ...refused, deadlyRevision: revision })
     }
     return objects.length
   }
@@ -192,7 +200,8 @@ export class ServingConfig {
   async #succeed(previous: ServingConfig): Promise<void> {
     for (const [key, refused] of previous.#refused) {
       const { kind, id, body } = refused
-      if (refused.deadly && isSame(this.#source.get(kind, id), body)) this.#refused.set(key, refused)
+      if (refused.deadlyRevision === undefined) continue
+      if (isSame(this.#source.get(kind, id), body)) this.#refused.set(key, refused)
     }
     const objects: Before['objects'] = []
     const slice = new TimeSlice()

@@ -3,28 +3,39 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
-import { backoffMs } from '../support/backoff.ts'
 import type { ConfigEvents } from './config-service.ts'
+import { RespawnPolicy } from './respawn-policy.ts'
+import { RevisionGuard } from './revision-guard.ts'
 import type { ServingConfig } from './serving-config.ts'
+import { writeStallReport } from './stall-report.ts'
 import { WorkerLink } from './worker-link.ts'
 import { addStats, ended, NO_STATS } from './worker-stats.ts'
+import { type WatchLimits, WorkerWatch } from './worker-watch.ts'
 
-const RESPAWN = { baseMs: 100, maxMs: 30_000 }
-/** A worker that lived this long has proved itself: its successor starts at once again. */
-const PROVEN_AFTER_MS = 10_000
+/** Signals by which a process ends through its own fault. */
+const FAULTS = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SIGFPE'])
 /** A replacement that does not serve by then is given up; large configurations take seconds. */
 const START_TIMEOUT_MS = 30_000
+/** Refused revisions that are remembered for the operator. */
+const MAX_REFUSED = 20
 
 interface SupervisorOptions {
   workers: number
   settings: WorkerSettings
-  /** Added to the environment of the workers. */
-  env: Record<string, string>
+  watch: WatchLimits
   log: Logger
   /** A worker began to serve. */
   onServing: () => void
   /** A worker ended; it never got these connections. */
   onUnaccepted: (sockets: readonly Socket[]) => void
+}
+
+/** A revision that this instance took back, because workers died of it. */
+export interface RefusedRevision {
+  revision: number
+  reason: string
+  /** When, ISO 8601. */
+  at: string
 }
 
 /**
@@ -43,7 +54,11 @@ export class Supervisor implements ConfigEvents {
   #rolling: Promise<void> = Promise.resolve()
   #nextRoll: { settings: WorkerSettings; done: Promise<void> } | undefined
   #config: ServingConfig | undefined
-  #quickDeaths = 0
+  readonly #respawn: RespawnPolicy
+  readonly #guard = new RevisionGuard()
+  readonly #watch: WorkerWatch<WorkerLink>
+  #refused: RefusedRevision[] = []
+  #memoryReplacements = 0
   #stopping: PromiseWithResolvers<void> | undefined
   #restarts = 0
   #started = false
@@ -54,6 +69,17 @@ export class Supervisor implements ConfigEvents {
   constructor(options: SupervisorOptions) {
     this.#options = options
     this.#settings = options.settings
+    this.#respawn = new RespawnPolicy(options.workers)
+    this.#watch = new WorkerWatch(
+      () => this.links,
+      options.watch,
+      {
+        onSilent: (link) => this.#takeBack(link),
+        onLost: (link) => void this.#replaceLost(link),
+        onTooLarge: (link) => this.#replaceLarge(link),
+      },
+      options.log,
+    )
     // Connections come from the acceptor; the cluster module's own sharing of sockets is not used.
     cluster.setupPrimary({ serialization: 'json' })
     cluster.on('exit', (worker, code, signal) => this.#onExit(worker, code, signal))
@@ -61,6 +87,7 @@ export class Supervisor implements ConfigEvents {
 
   start(): void {
     this.#fill(0)
+    this.#watch.start()
   }
 
   get links(): readonly WorkerLink[] {
@@ -81,15 +108,49 @@ export class Supervisor implements ConfigEvents {
     return this.#restarts
   }
 
+  /** How often a worker fell silent. */
+  get stalls(): number {
+    return this.#watch.stalls
+  }
+
+  /** Workers replaced for the memory they held. */
+  get memoryReplacements(): number {
+    return this.#memoryReplacements
+  }
+
+  /** Revisions that are not served because workers died of them; the newest last. */
+  get refused(): readonly RefusedRevision[] {
+    const still = this.#config?.refusedRevisions
+    return this.#refused.filter(({ revision }) => still?.has(revision))
+  }
+
+  /** Why this instance serves with less than it should; undefined = it does not. */
+  get degradedReason(): string | undefined {
+    const { workers } = this.#options
+    const serving = this.links.filter((link) => link.serving).length
+    if (this.#respawn.isLooping(performance.now()))
+      return 'workers keep ending soon after their start'
+    if (serving < workers) return `${serving} of ${workers} workers serve`
+    const last = this.refused.at(-1)
+    return last && `revision ${last.revision} is refused: ${last.reason}`
+  }
+
+  /** From now on; `replaceAll` does not change them. */
+  setWatchLimits(limits: WatchLimits): void {
+    this.#watch.limits = limits
+  }
+
   /** Replaces the configuration of all workers. */
   onSnapshot(config: ServingConfig): void {
     this.#config = config
+    this.#guard.sent(config.mark.revision, performance.now())
     for (const link of this.#links.values()) link.sendSnapshot(config)
   }
 
   /** Sends what changed; the configuration given with the last snapshot has it applied already. */
   onDelta(delta: Delta): void {
     const secrets = this.#config?.secretsIn(delta)
+    this.#guard.sent(delta.to.revision, performance.now())
     for (const link of this.#links.values()) link.sendDelta(delta, secrets)
   }
 
@@ -119,6 +180,7 @@ export class Supervisor implements ConfigEvents {
   /** Lets all workers finish what they have; those that are not done in time are killed. */
   async stop(timeoutMs: number): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
+    this.#watch.stop()
     this.#stopping = Promise.withResolvers()
     if (this.#links.size === 0) return
     for (const link of this.#links.values()) this.#drain(link, timeoutMs)
@@ -140,7 +202,7 @@ export class Supervisor implements ConfigEvents {
 
   /** Workers that are to go on: neither draining nor gone. */
   get #active(): WorkerLink[] {
-    return this.links.filter((link) => !link.draining)
+    return this.links.filter((link) => !link.draining && !link.condemned)
   }
 
   /** Starts one more worker and waits until it serves. Without configuration none can. */
@@ -169,12 +231,13 @@ export class Supervisor implements ConfigEvents {
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
-    const link = new WorkerLink(cluster.fork(this.#options.env), settings, {
+    const link = new WorkerLink(cluster.fork(), settings, {
       onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
+      onReturned: (sockets) => this.#options.onUnaccepted(sockets),
     })
     link.setTrafficWelcome(this.#trafficWelcome)
     this.#links.set(link.id, link)
@@ -200,23 +263,100 @@ export class Supervisor implements ConfigEvents {
       return
     }
     const fields = { worker: link.id, pid: link.pid, code, signal }
-    if (link.draining) this.#options.log.info(fields, 'drained worker ended')
+    if (!link.draining)
+      this.#blame(link, link.condemned || code !== null || FAULTS.has(signal ?? ''))
+    if (link.condemned) this.#options.log.info(fields, 'lost worker ended')
+    else if (link.draining) this.#options.log.info(fields, 'drained worker ended')
     else this.#replaceDead(link, fields)
   }
 
   #replaceDead(link: WorkerLink, fields: object): void {
     const lifeMs = Date.now() - link.startedAt
-    this.#quickDeaths = lifeMs >= PROVEN_AFTER_MS ? 0 : this.#quickDeaths + 1
-    const delayMs = this.#quickDeaths <= 1 ? 0 : backoffMs(this.#quickDeaths, RESPAWN)
+    const delayMs = Math.round(this.#respawn.delayAfter(lifeMs, performance.now()))
     this.#restarts += 1
     this.#options.log.error({ ...fields, lifeMs, delayMs }, 'worker ended, replacing it')
     this.#fill(delayMs)
+  }
+
+  /** A silent worker's connections that it has not touched go to others. */
+  #takeBack(link: WorkerLink): void {
+    const sockets = link.takeUnaccepted(this.#watch.limits.stallMs)
+    if (sockets.length > 0) this.#options.onUnaccepted(sockets)
+  }
+
+  /** A worker that hangs: its replacement serves before it is killed, or drained should it wake up. */
+  async #replaceLost(link: WorkerLink): Promise<void> {
+    link.condemned = true
+    this.#restarts += 1
+    const { log } = this.#options
+    const silentMs = performance.now() - link.heardAt
+    const fields = { worker: link.id, pid: link.pid, silentMs: Math.round(silentMs) }
+    log.error(fields, 'worker hangs, replacing it')
+    const report = writeStallReport(link.settings.reportDir, link, silentMs).then(
+      (path) => log.warn({ worker: link.id, path }, 'stall report written'),
+      (err) => log.warn({ err, worker: link.id }, 'stall report could not be written'),
+    )
+    const started = this.#startServing(this.#settings).catch((err) => {
+      if (this.#stopping === undefined) log.error({ err }, 'replacement of a worker failed')
+    })
+    await Promise.all([report, started])
+    if (link.silent || !link.configured) link.kill('SIGKILL')
+    else this.#drain(link, link.settings.drainTimeoutMs)
+    this.#fill(0)
+  }
+
+  /** One at a time, and never together with a reload. */
+  #replaceLarge(old: WorkerLink): void {
+    const replaced = this.#rolling.then(async () => {
+      if (this.#links.get(old.id) !== old || old.draining || old.condemned) return
+      await this.#startServing(this.#settings)
+      this.#memoryReplacements += 1
+      this.#drain(old, old.settings.drainTimeoutMs)
+      this.#fill(0)
+    })
+    this.#rolling = replaced.catch((err) => {
+      old.tooLarge = false
+      if (this.#stopping === undefined) {
+        this.#options.log.error({ err }, 'replacement of a worker failed')
+      }
+    })
+  }
+
+  /** Takes back the revisions that this death proves to be deadly. */
+  #blame(link: WorkerLink, genuine: boolean): void {
+    const config = this.#config
+    if (config === undefined || this.#stopping !== undefined) return
+    const applied = link.applied?.revision
+    const death = { applied, servingAt: link.servingAt, genuine, at: performance.now() }
+    const survivors = this.#active.map((other) => ({
+      applied: other.applied?.revision,
+      servingAt: other.servingAt,
+    }))
+    const guilty = this.#guard.died(death, survivors)
+    const reason = 'workers died of it twice'
+    const taken = guilty.filter((revision) => config.refuse(revision, reason) > 0)
+    if (taken.length === 0) return
+    const at = new Date().toISOString()
+    const refused = taken.map((revision) => ({ revision, reason, at }))
+    this.#refused = [...this.#refused, ...refused].slice(-MAX_REFUSED)
+    this.#options.log.error({ revisions: taken, reason }, 'revision refused, taken back')
+    for (const other of this.#links.values()) other.sendSnapshot(config)
+    this.#respawn.reset()
+    this.#forkWaiting()
   }
 
   /** Starts, after the delay, the workers that are missing. */
   #fill(delayMs: number): void {
     const missing = this.#options.workers - this.#active.length - this.#timers.size
     for (let n = 0; n < missing; n++) this.#later(delayMs)
+  }
+
+  /** Starts at once the workers whose start was put off. */
+  #forkWaiting(): void {
+    const waiting = this.#timers.size
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    if (waiting > 0) this.#fill(0)
   }
 
   #later(delayMs: number): void {

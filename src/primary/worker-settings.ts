@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import type { WorkerSettings } from '../model/ipc.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
+import { defaultMaxResidentBytes } from './memory-limit.ts'
+import type { WatchLimits } from './worker-watch.ts'
 
 /** The part of the settings that workers need. */
 export function workerSettings(settings: GatewaySettings): WorkerSettings {
@@ -18,6 +20,12 @@ export function workerSettings(settings: GatewaySettings): WorkerSettings {
     trustedProxies,
     upstream,
   }
+}
+
+/** When a worker counts as stalled, lost or too large. */
+export function watchLimits({ watch, workers }: GatewaySettings): WatchLimits {
+  const { maxResidentBytes = defaultMaxResidentBytes(workers) } = watch
+  return { stallMs: watch.stallMs, stallKillMs: watch.stallKillMs, maxResidentBytes }
 }
 
 /** Folder of the reports on stalled workers. */

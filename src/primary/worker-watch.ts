@@ -45,12 +45,7 @@ export class WorkerWatch<L extends WatchedLink> {
   #timer: NodeJS.Timeout | undefined
   #lastTickAt = 0
 
-  constructor(
-    links: () => readonly L[],
-    limits: WatchLimits,
-    events: WatchEvents<L>,
-    log: Logger,
-  ) {
+  constructor(links: () => readonly L[], limits: WatchLimits, events: WatchEvents<L>, log: Logger) {
     this.#links = links
     this.limits = limits
     this.#events = events

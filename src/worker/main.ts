@@ -1,6 +1,7 @@
 import cluster from 'node:cluster'
 import { flushCompileCache } from 'node:module'
 import type { Socket } from 'node:net'
+import { ConnectionRefusal } from '../http/connection-refusal.ts'
 import { createHttpEngine, type HttpEngine } from '../http/http-engine.ts'
 import {
   IPC_VERSION,
@@ -14,8 +15,11 @@ import { createLogger, flushLogs } from '../support/logger.ts'
 import { prepareValidators } from '../support/validate-resource.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
+import { ConnectionIntake } from './connection-intake.ts'
 import { withHealthPath } from './health-path.ts'
+import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
 import { createRequestHandler } from './request-handler.ts'
+import { startStallWatch } from './stall-watch.ts'
 import { StatsCollector } from './stats.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
@@ -37,7 +41,10 @@ export function runWorker(): void {
   process.on('SIGTERM', () => {})
   process.on('SIGHUP', () => {})
   // Without its primary a worker would serve an ever older configuration: finish and go.
-  process.on('disconnect', () => (worker === undefined ? process.exit(EXIT.OK) : worker.drain()))
+  process.on('disconnect', () => {
+    if (worker === undefined) process.exit(EXIT.OK)
+    else worker.drainAlone()
+  })
   // Now, not when the first of a kind is put: that would stall the requests under way.
   prepareValidators(COMPILED_KINDS)
   // The next worker finds all of this compiled: half of a start's CPU time.
@@ -47,7 +54,8 @@ export function runWorker(): void {
 
 interface Worker {
   receive(message: PrimaryMessage, socket: Socket | undefined): void
-  drain(): void
+  /** The channel to the primary has closed. */
+  drainAlone(): void
 }
 
 function createWorker(settings: WorkerSettings): Worker {
@@ -66,10 +74,22 @@ function createWorker(settings: WorkerSettings): Worker {
   const config: ConfigHolder = createConfigHolder(factory, log, send)
   let welcome = true
   const isTrusted = createTrustedProxies(settings.trustedProxies)
+  const overload = new OverloadGuard({
+    maxLoopDelayMs: settings.overloadLoopDelayMs,
+    maxPendingRequests: settings.http.maxPendingRequests,
+    pendingRequests: () => engine.pendingRequests,
+    onChange: (overloaded) => {
+      const { share } = overload
+      log.warn({ overloaded, share }, overloaded ? 'worker overloaded' : 'overload is over')
+      allowKeepAlive()
+      if (overloaded) engine.closeIdle()
+    },
+  })
+  const serve = createRequestHandler(config, stats, isTrusted)
   const handler = withHealthPath(
     settings.healthPath,
     () => welcome,
-    createRequestHandler(config, stats, isTrusted),
+    withOverloadGuard(overload, (reason, bytes) => countShed(reason, bytes), serve),
   )
   const engine: HttpEngine = createHttpEngine(
     {
@@ -81,7 +101,7 @@ function createWorker(settings: WorkerSettings): Worker {
   )
 
   const heartbeat = setInterval(() => {
-    const report = stats.report(engine.connections, engine.pendingRequests)
+    const report = stats.report(engine.connections, engine.pendingRequests, overload.share)
     send({ type: 'heartbeat', stats: report })
   }, HEARTBEAT_MS)
 
@@ -89,39 +109,58 @@ function createWorker(settings: WorkerSettings): Worker {
   function drain(): void {
     if (draining) return
     draining = true
-    engine.drain()
-    void engine.whenIdle().then(() => {
-      clearInterval(heartbeat)
-      send({ type: 'drained' })
-      process.disconnect?.()
-      void flushLogs().then(() => process.exit(EXIT.OK))
+    // After the connections that arrived in this turn have been taken.
+    setImmediate(() => {
+      engine.drain()
+      void engine.whenIdle().then(finish)
     })
+  }
+
+  function finish(): void {
+    clearInterval(heartbeat)
+    send({ type: 'drained' })
+    if (process.connected) process.disconnect?.()
+    void flushLogs().then(() => process.exit(EXIT.OK))
+  }
+
+  /** The primary is gone: nobody else keeps the limit. */
+  function drainAlone(): void {
+    log.warn('primary is gone, worker drains')
+    setTimeout(finish, settings.drainTimeoutMs)
+    drain()
   }
 
   function setWelcome(value: boolean): void {
     welcome = value
-    engine.allowKeepAlive = value
+    allowKeepAlive()
   }
 
-  let accepted = 0
-  function accept(socket: Socket | undefined): void {
-    // Once per turn, and before the event loop polls the new sockets for what can be read.
-    if (accepted++ === 0) setImmediate(acknowledge)
-    // Node gives no handle when the client was gone before the message arrived.
-    if (socket === undefined) return
+  function allowKeepAlive(): void {
+    engine.allowKeepAlive = welcome && !overload.overloaded
+  }
+
+  function countShed(reason: ShedReason, bytes: number): void {
+    stats.countShed(reason)
+    stats.countRequest(503, bytes)
+  }
+
+  const refusal = new ConnectionRefusal()
+  const intake = new ConnectionIntake((socket) => {
     stats.connectionsTotal += 1
-    engine.accept(socket)
-  }
-
-  function acknowledge(): void {
-    send({ type: 'accepted', count: accepted })
-    accepted = 0
-  }
+    if (engine.connections < settings.http.maxConnections) {
+      engine.accept(socket)
+    } else {
+      stats.countShed('connections')
+      refusal.refuse(socket)
+    }
+  }, send)
+  const { reportDir, stallReportMs, drainTimeoutMs } = settings
+  startStallWatch({ reportDir, stalledAfterMs: stallReportMs, orphanLimitMs: drainTimeoutMs })
 
   return {
-    drain,
+    drainAlone,
     receive(message, socket) {
-      if (message.type === 'connection') accept(socket)
+      if (message.type === 'connection') intake.receive(socket, message.sentAtMs)
       else if (message.type === 'drain') drain()
       else if (message.type === 'traffic') setWelcome(message.welcome)
       else if (message.type !== 'configure') config.receive(message)

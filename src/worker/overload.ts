@@ -1,4 +1,4 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
 
 const TICK_MS = 250
@@ -33,7 +33,7 @@ interface OverloadOptions {
  */
 export class OverloadGuard {
   readonly #options: OverloadOptions
-  readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: 10 })
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 })
   readonly #timer: NodeJS.Timeout | undefined
   #ticksAbove = 0
   #overloaded = false

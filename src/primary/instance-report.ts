@@ -17,15 +17,13 @@ export function createInstanceReport(
   return () => instanceReport(parts, status, digestOf(parts.config.serving))
 }
 
-/** The digest of what is served costs two hashes per quarantined object: once per revision. */
+/** The digest of what is served costs two hashes per quarantined object: once per change is enough. */
 function rememberServedDigest(): (config: ServingConfig | undefined) => string | null {
-  let last: { config: ServingConfig; source: string; served: string } | undefined
+  let last: { key: string; served: string } | undefined
   return (config) => {
     if (config === undefined) return null
-    const source = JSON.stringify(config.source.mark)
-    if (last?.config !== config || last.source !== source) {
-      last = { config, source, served: config.mark.digest }
-    }
+    const key = JSON.stringify([config.source.mark, config.quarantined])
+    if (last?.key !== key) last = { key, served: config.mark.digest }
     return last.served
   }
 }

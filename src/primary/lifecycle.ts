@@ -9,7 +9,7 @@ import { startSuccessor } from './hand-over.ts'
 import type { HttpListener } from './http-listener.ts'
 import { type InheritedSockets, inheritedSockets } from './inherited-sockets.ts'
 import type { Supervisor } from './supervisor.ts'
-import { workerSettings } from './worker-settings.ts'
+import { watchLimits, workerSettings } from './worker-settings.ts'
 
 interface LifecycleParts {
   acceptor: Acceptor
@@ -97,6 +97,7 @@ export class Lifecycle {
     if (acceptor.opened && this.inherited.http.length === 0) {
       await acceptor.listen(this.#settings.httpListen)
     }
+    supervisor.setWatchLimits(watchLimits(this.#settings))
     await supervisor.replaceAll(workerSettings(this.#settings))
     log.info({ listeners: acceptor.addresses }, 'gateway reloaded')
   }

@@ -95,6 +95,22 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     'Workers replaced because they ended.',
     (s) => s.supervisor.restarts,
   )
+  counter('worker_stalls_total', 'Times that a worker fell silent.', (s) => s.supervisor.stalls)
+  counter(
+    'worker_memory_replacements_total',
+    'Workers replaced for the memory they held.',
+    (s) => s.supervisor.memoryReplacements,
+  )
+  counter(
+    'config_refused_revisions_total',
+    'Revisions taken back because workers died of them.',
+    (s) => s.supervisor.refusals,
+  )
+  gauge(
+    'degraded',
+    '1 while fewer workers serve than should, or a revision is refused.',
+    (s) => +(s.supervisor.degradedReason !== undefined),
+  )
   labelled(Gauge, 'worker_revision', 'Revision that the worker serves.', 'worker', (s) =>
     s.supervisor.links.map((link) => [String(link.id), link.applied?.revision ?? 0] as const),
   )
@@ -125,6 +141,13 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     'Requests refused as malformed or over a limit, by status.',
     'status',
     (s) => Object.entries(s.supervisor.stats.refusedByStatus),
+  )
+  labelled(
+    Counter,
+    'shed_total',
+    'Requests and connections turned away for lack of capacity, by reason.',
+    'reason',
+    (s) => Object.entries(s.supervisor.stats.shed),
   )
   counter('http_sent_bytes_total', 'Response body bytes sent.', (s) => s.supervisor.stats.bytesSent)
   counter(

@@ -9,6 +9,9 @@ import type { WorkerLink } from './worker-link.ts'
 /** A worker may lag behind the newest revision this long before the instance is unready. */
 const MAX_LAG_MS = 5_000
 
+/** When all workers turn away this share of the requests, others should get the traffic. */
+const OVERLOADED_SHARE = 0.5
+
 /** What the instance knows of itself, for the status server and the metrics. */
 export interface StatusParts {
   group: string
@@ -34,8 +37,9 @@ export function notReadyReason(parts: StatusParts): string | undefined {
   const serving = parts.supervisor.links.filter((link) => link.serving)
   if (serving.length === 0) return 'no worker serves'
   if (!parts.supervisor.started) return 'not all workers serve yet'
-  const late = serving.find((link) => lagMs(link, parts.config) > MAX_LAG_MS)
+  const late = serving.find((link) => lagMs(link, parts) > MAX_LAG_MS)
   if (late !== undefined) return `worker ${late.id} has not applied the current revision`
+  if (serving.every((link) => (link.stats?.shedShare ?? 0) >= OVERLOADED_SHARE)) return 'overloaded'
   return undefined
 }
 
@@ -60,6 +64,7 @@ export function syncStatus(parts: StatusParts): object {
     instance: reporterState(parts),
     ready: notReadyReason(parts) === undefined,
     draining: parts.drain.state.draining,
+    degraded: supervisor.degradedReason ?? null,
     listeners: parts.listeners(),
     quarantined: [...(serving?.quarantined ?? []), ...workerQuarantine(supervisor)],
     workers: supervisor.links.map((link) => ({
@@ -69,11 +74,15 @@ export function syncStatus(parts: StatusParts): object {
       digest: link.applied?.digest ?? null,
       inSync: inSync(link, config),
       serving: link.serving,
+      draining: link.draining,
+      silent: link.silent,
+      shedShare: link.stats?.shedShare ?? 0,
       startedAt: new Date(link.startedAt).toISOString(),
       connections: link.stats?.connections ?? 0,
     })),
     workersWanted: parts.workersWanted,
     workerRestarts: supervisor.restarts,
+    refusedRevisions: supervisor.refused,
     backup: {
       revision: backup.state.revision ?? null,
       writtenAt: backup.state.writtenAt ?? null,
@@ -105,8 +114,9 @@ function inSync({ applied }: WorkerLink, config: ConfigService): boolean {
     : false
 }
 
-function lagMs(link: WorkerLink, config: ConfigService): number {
-  return inSync(link, config) ? 0 : Date.now() - config.changedAt
+function lagMs(link: WorkerLink, { config, supervisor }: StatusParts): number {
+  if (inSync(link, config)) return 0
+  return Date.now() - Math.max(config.changedAt, supervisor.refusedAt)
 }
 
 /** Objects that a worker could not compile; all workers compile the same, so the first will do. */

@@ -58,6 +58,8 @@ export class Supervisor implements ConfigEvents {
   readonly #guard = new RevisionGuard()
   readonly #watch: WorkerWatch<WorkerLink>
   #refused: RefusedRevision[] = []
+  #refusals = 0
+  #refusedAt = 0
   #memoryReplacements = 0
   #stopping: PromiseWithResolvers<void> | undefined
   #restarts = 0
@@ -122,6 +124,16 @@ export class Supervisor implements ConfigEvents {
   get refused(): readonly RefusedRevision[] {
     const still = this.#config?.refusedRevisions
     return this.#refused.filter(({ revision }) => still?.has(revision))
+  }
+
+  /** Revisions refused since the start. */
+  get refusals(): number {
+    return this.#refusals
+  }
+
+  /** When a revision was refused last, in milliseconds since 1970. */
+  get refusedAt(): number {
+    return this.#refusedAt
   }
 
   /** Why this instance serves with less than it should; undefined = it does not. */
@@ -336,7 +348,9 @@ export class Supervisor implements ConfigEvents {
     const reason = 'workers died of it twice'
     const taken = guilty.filter((revision) => config.refuse(revision, reason) > 0)
     if (taken.length === 0) return
-    const at = new Date().toISOString()
+    this.#refusals += taken.length
+    this.#refusedAt = Date.now()
+    const at = new Date(this.#refusedAt).toISOString()
     const refused = taken.map((revision) => ({ revision, reason, at }))
     this.#refused = [...this.#refused, ...refused].slice(-MAX_REFUSED)
     this.#options.log.error({ revisions: taken, reason }, 'revision refused, taken back')

@@ -11,6 +11,8 @@ const MAX_HEAD_BYTES = 64 * 1024
 const MAX_PREVIOUS = 2
 /** A HEAD that is renewed every minute and this old says that no control plane exports any more. */
 const OLD_MS = 600_000
+/** What was read ahead is forgotten after this. */
+const PREPARED_MS = 10_000
 
 export interface ImporterSettings extends StoreSettings {
   group: string
@@ -42,6 +44,8 @@ export interface LoadOptions {
 /** Reads the copy that the control plane keeps in S3. */
 export interface S3Importer {
   readonly state: ImporterState
+  /** Reads ahead, for a `load` without `have` that may follow within seconds: it then takes no time. */
+  prepare(): void
   /**
    * The newest snapshot that is whole and, with `have`, newer than it. Undefined when there is none:
    * the reason is in the log, once, and in `state`. Never throws; over within 50 s at worst, each
@@ -66,6 +70,7 @@ export function createS3Importer(
   }
   let creating: Promise<ObjectStore> | undefined
   let loading: Promise<unknown> = Promise.resolve()
+  let prepared: Promise<Snapshot | undefined> | undefined
 
   function store(): Promise<ObjectStore> {
     creating ??= import('./object-store.ts').then((module) =>
@@ -141,13 +146,27 @@ export function createS3Importer(
     }
   }
 
+  function loadInTurn(options: LoadOptions): Promise<Snapshot | undefined> {
+    // One at a time: a second caller gets what the first found, or newer.
+    const loaded = loading.then(() => load(options))
+    loading = loaded
+    return loaded
+  }
+
   return {
     state,
-    load(options = {}) {
-      // One at a time: a second caller gets what the first found, or newer.
-      const loaded = loading.then(() => load(options))
-      loading = loaded
-      return loaded
+    prepare() {
+      const reading = loadInTurn({})
+      prepared = reading
+      const forget = () => {
+        if (prepared === reading) prepared = undefined
+      }
+      setTimeout(forget, PREPARED_MS).unref()
+    },
+    async load(options = {}) {
+      const ready = options.have === undefined ? prepared : undefined
+      prepared = undefined
+      return (await ready) ?? loadInTurn(options)
     },
     stop() {
       void creating?.then((created) => created.stop())

@@ -8,6 +8,7 @@ import type { ExportHead } from '../../src/fallback/object-layout.ts'
 import { ConfigState } from '../../src/model/config-state.ts'
 import type { Snapshot } from '../../src/model/snapshot.ts'
 import { RESOURCE_BUCKET, startS3, type TestS3 } from '../helpers/s3.ts'
+import { until } from '../helpers/stack.ts'
 
 const GROUP = 'blue'
 const HEAD = { bucket: RESOURCE_BUCKET, key: `${GROUP}/HEAD.json` }
@@ -60,6 +61,20 @@ suite('importer', () => {
     const snapshot = await importerOf(t, s3).importer.load()
     t.diagnostic(`${Math.round(performance.now() - startedAt)} ms`)
     assert.equal(snapshot?.routes?.length, 10_000)
+  })
+
+  test('read ahead, it has the snapshot without asking again', async (t) => {
+    const s3 = await startS3(t)
+    const snapshot = snapshotOf(7)
+    await put(s3, snapshot)
+    const { importer } = importerOf(t, s3)
+    importer.prepare()
+    await until(() => importer.state.revision === 7)
+    const asked = s3.requests.length
+    assert.deepEqual(await importer.load(), snapshot)
+    assert.ok(s3.requests.length - asked <= 1, 'at most what was under way')
+    await put(s3, snapshotOf(8))
+    assert.equal((await importer.load())?._meta.revision, 8)
   })
 
   test('takes nothing that is not newer than what is served', async (t) => {

@@ -11,6 +11,6 @@ export interface ConfigSource extends Pick<ConfigFollower, 'start' | 'stop'> {
 }
 
 /** Reads whole configurations when the source can't be reached; logs why it can't either. */
-export interface SnapshotImporter extends Pick<S3Importer, 'load' | 'stop'> {
+export interface SnapshotImporter extends Pick<S3Importer, 'prepare' | 'load' | 'stop'> {
   readonly state: { error: string | undefined }
 }

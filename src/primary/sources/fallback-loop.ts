@@ -36,7 +36,10 @@ export class FallbackLoop {
   }
 
   start(): void {
-    this.#later(this.#options.graceMs)
+    const { importer, known, graceMs } = this.#options
+    // Read during the grace: what is left for its end is to take it over.
+    if (known() === undefined) importer.prepare()
+    this.#later(graceMs)
   }
 
   async stop(): Promise<void> {

@@ -53,7 +53,10 @@ export async function runControlPlane(
       ...{ url, repository, feed, log: component('fallback') },
       keyIds: settings.keys.map(({ id }) => id),
     }))
-  const instances = guardStore(createInstanceRepository(database), schema)
+  // A statement that hangs is cut together with its pool: not in the one that writes go through.
+  const fleetLog = log.child({}, { level: log.isLevelEnabled('error') ? 'error' : log.level })
+  const fleetDatabase = createDatabase({ url, log: fleetLog, maxConnections: 3, applicationName })
+  const instances = guardStore(createInstanceRepository(fleetDatabase), schema)
   const { purgeAfterMs } = settings.instanceAges
   const janitor = startInstanceJanitor({ instances, purgeAfterMs, log: component('janitor') })
   const server = createControlPlane(settings, {
@@ -63,7 +66,7 @@ export async function runControlPlane(
     readiness: () => readinessOf(database, schema, mirrors),
     instances: createFleetParts({
       instances,
-      history: guardStore(createRevisionLog(database), schema),
+      history: guardStore(createRevisionLog(fleetDatabase), schema),
       ages: settings.instanceAges,
     }),
     fallback: () => fallback?.state,
@@ -78,7 +81,7 @@ export async function runControlPlane(
     await schema.stop()
     await fallback?.stop()
     await Promise.all([mirrors.stop(), feed.stop()])
-    await database.stop()
+    await Promise.all([database.stop(), fleetDatabase.stop()])
     log.info('control plane stopped')
   }
 

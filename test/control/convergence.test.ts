@@ -53,7 +53,7 @@ suite('state of an instance', () => {
       'an object is quarantined',
       instance({ quarantined, quarantinedTotal: 1 }),
       'degraded',
-      /1 obj/,
+      /quarantined: 1/,
     ],
     ['it serves the backup', instance({ tier: 'backup', connected: false }), 'degraded', /backup/],
     ['a worker is missing', instance({ workers: [worker(1)] }), 'degraded', /1 of 2/],

@@ -4,6 +4,9 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import pg from 'pg'
+import pino from 'pino'
+import { createConfigRepository } from '../../src/store/config-repository.ts'
+import { createDatabase } from '../../src/store/database.ts'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import {
   type ControlPlane,
@@ -127,6 +130,23 @@ suite('convergence', () => {
     for (const gateway of gateways) {
       assert.deepEqual(await statuses(gateway, '/1'), new Set([200]))
     }
+
+    // As an older control plane, or somebody with psql, might write it.
+    const store = createDatabase({ url: databaseUrl, log: pino({ level: 'silent' }) })
+    const { mark } = await createConfigRepository(store).write('default', 'psql', async (tx) =>
+      tx.put('routes', 'bad', { id: 'bad', uri: 5 }),
+    )
+    await store.stop()
+    const good = await control.admin('PUT', '/routes/2?wait=all', { uri: '/2', upstream })
+    assert.equal(good.headers.get('x-holdfast-converged'), 'true')
+    const bad = await holdfast(control, 'GET', `/revisions/${mark.revision}/convergence`)
+    assert.equal(bad.body.converged, false)
+    assert.deepEqual(bad.body.digestMismatches, [])
+    assert.equal(bad.body.waiting.length, 2)
+    assert.match(bad.body.waiting[0].reason, /^routes\/bad is quarantined: .*uri/)
+    const [instance] = (await holdfast(control, 'GET', '/instances')).body.list
+    assert.equal(instance.state, 'degraded')
+    assert.deepEqual(instance.reasons, ['objects quarantined: 1'])
   })
 
   test('a frozen worker, then a frozen gateway, is named; a killed one is not waited for', async (t) => {

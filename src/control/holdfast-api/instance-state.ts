@@ -38,7 +38,7 @@ function judge(
     return { state: ageMs > offlineAfterMs ? 'offline' : 'lost', reasons }
   }
   const reasons: string[] = []
-  if (report.quarantinedTotal > 0) reasons.push(`${report.quarantinedTotal} objects quarantined`)
+  if (report.quarantinedTotal > 0) reasons.push(`objects quarantined: ${report.quarantinedTotal}`)
   if (report.tier !== 'postgres') reasons.push(`configuration from tier ${report.tier}`)
   if (!report.connected) reasons.push('the configuration source can not be read')
   const serving = report.workers.filter((worker) => worker.serving).length

@@ -62,6 +62,8 @@ interface GatewayOptions {
   /** Kept by the caller, for a second start; a temporary one otherwise. */
   dataDir?: string
   env?: Record<string, string>
+  /** Flags behind the verb. */
+  args?: readonly string[]
   /** Descriptors it gets as number 3 and up. */
   inherit?: readonly number[]
   /** False: return before it listens, for a gateway without configuration. */
@@ -80,7 +82,7 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
     HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
     ...options.env,
   }
-  const process = startHoldfast(t, ['gateway'], settings, options.inherit)
+  const process = startHoldfast(t, ['gateway', ...(options.args ?? [])], settings, options.inherit)
   const starting = await process.waitForLog('gateway starting')
   const statusUrl = baseUrl(starting['status'])
   let url = ''

@@ -11,6 +11,7 @@ import {
 } from './connection-target.ts'
 import { deadlineError, describeFailure, lostError, retryDelayMs } from './failure.ts'
 import { electHost } from './host-election.ts'
+import { leftBehind } from './server-history.ts'
 
 /** Something was written to `group`; it may be old news, and it may be all that was lost. */
 export interface Hint {
@@ -157,7 +158,7 @@ class Subscription implements ChangeFeed {
       this.#reason = ''
       this.#options.log.info({ host: address.label }, 'subscription listening')
       this.#tell('reconnected')
-      return await this.#keepBeating(session)
+      return await this.#keepBeating(session, address)
     } finally {
       session.socket.destroy()
     }
@@ -191,9 +192,11 @@ class Subscription implements ChangeFeed {
     return session
   }
 
-  async #keepBeating(session: Session): Promise<never> {
+  async #keepBeating(session: Session, { label }: HostAddress): Promise<never> {
     for (;;) {
       await pause(this.#options.heartbeatMs ?? 5000, this.#stop.signal, session.lost)
+      const behind = leftBehind(label)
+      if (behind) throw behind
       await this.#beat(session)
     }
   }

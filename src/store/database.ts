@@ -13,6 +13,7 @@ import {
 } from './failure.ts'
 import { electHost } from './host-election.ts'
 import { HostPool } from './host-pool.ts'
+import { leftBehind } from './server-history.ts'
 import {
   beginSql,
   runTransaction,
@@ -23,6 +24,8 @@ import {
 /** A caller this soon after a failed attempt is told its reason instead of trying again. */
 const FAIL_FAST_MS = 1_000
 const CREDENTIALS_FAIL_FAST_MS = 5_000
+/** With several hosts: how often the others are asked whether one of them was promoted meanwhile. */
+const LOOK_AROUND_MS = 5_000
 
 export interface DatabaseOptions {
   /** One host or several, see connection-target.ts. */
@@ -97,6 +100,9 @@ class Connector implements Database {
   #failed: { at: number; error: Error } | undefined
   #attempt = 0
   #timer: NodeJS.Timeout | undefined
+  #lookAroundTimer: NodeJS.Timeout | undefined
+  /** What was said last of hosts that were left behind. */
+  #leftBehind = ''
   #stopped = false
 
   constructor(options: DatabaseOptions) {
@@ -145,6 +151,7 @@ class Connector implements Database {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#lookAroundTimer)
     this.#listeners.clear()
     this.#pool?.destroy()
     this.#pool = undefined
@@ -222,10 +229,9 @@ class Connector implements Database {
   }
 
   async #electOnce(): Promise<HostPool> {
-    const applicationName = this.#options.applicationName ?? 'holdfast'
-    const connectTimeoutMs = this.#connectTimeoutMs
+    const { applicationName, connectTimeoutMs } = this.#election
     try {
-      const address = await electHost(this.#target, { connectTimeoutMs, applicationName })
+      const address = await electHost(this.#target, this.#election)
       if (this.#stopped) throw unavailable('this process is stopping')
       const pool: HostPool = new HostPool(this.#target, address, {
         maxConnections: this.#options.maxConnections ?? 10,
@@ -238,12 +244,43 @@ class Connector implements Database {
       this.#attempt = 0
       this.#failed = undefined
       this.#setState({ status: 'up', host: address.label })
+      this.#lookAroundLater(pool)
       return pool
     } catch (error) {
       this.#failed = { at: performance.now(), error: error as Error }
       this.#retryLater(error as Error)
       throw error
     }
+  }
+
+  get #election() {
+    return {
+      applicationName: this.#options.applicationName ?? 'holdfast',
+      connectTimeoutMs: this.#connectTimeoutMs,
+      onLeftBehind: (reason: string) => {
+        // As long as it stands there, every election finds it: it is told once.
+        if (reason !== this.#leftBehind) this.#log.warn({ reason }, 'database host not used')
+        this.#leftBehind = reason
+      },
+    }
+  }
+
+  /**
+   * A primary that was left behind does not say so: it may go on taking writes that nobody will
+   * ever see (split brain). Whoever is connected to it has to look at the others.
+   */
+  #lookAroundLater(pool: HostPool): void {
+    clearTimeout(this.#lookAroundTimer)
+    if (this.#target.hosts.length === 1 || this.#stopped) return
+    this.#lookAroundTimer = setTimeout(async () => {
+      const graceMs = this.#connectTimeoutMs
+      await electHost(this.#target, { ...this.#election, graceMs }).catch(() => {})
+      if (this.#pool !== pool) return
+      const behind = leftBehind(pool.address.label)
+      if (behind) this.#drop(pool, behind)
+      else this.#lookAroundLater(pool)
+    }, LOOK_AROUND_MS)
+    this.#lookAroundTimer.unref()
   }
 
   #retryLater(error: Error): void {

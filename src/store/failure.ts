@@ -1,5 +1,6 @@
 import { StoreError } from '../model/errors.ts'
 import { backoffMs } from '../support/backoff.ts'
+import { LEFT_BEHIND } from './server-history.ts'
 
 const MIN_RETRY_MS = 100
 /** Not longer: what happened during an outage shall be visible within 2 s of its end. */
@@ -70,6 +71,7 @@ export function codeOf(error: unknown): string {
 export function isConnectionFailure(error: unknown): boolean {
   const code = codeOf(error)
   if (CONNECTION_CODES.test(code) || NETWORK_CODES.has(code) || TLS_CODES.test(code)) return true
+  if (code === LEFT_BEHIND) return true
   return code === '' && LOST.test((error as Error)?.message ?? '')
 }
 
@@ -92,6 +94,7 @@ export function describeFailure(error: unknown, label: string): string {
   const known = REASONS[codeOf(error)]
   if (known !== undefined) return `${label} ${known}`
   if (LOST.test(message)) return `${label} cut the connection`
+  if (codeOf(error) === LEFT_BEHIND) return `${label} ${message}`
   return `${label}: ${message}`
 }
 

@@ -2,6 +2,7 @@ import { CuttableClient } from './client.ts'
 import type { ConnectionTarget, HostAddress } from './connection-target.ts'
 import { busyError, lostError } from './failure.ts'
 import { isAcceptable, readRole } from './host-election.ts'
+import { leftBehind } from './server-history.ts'
 
 /** Callers that may wait for a free connection; more fail at once. */
 const MAX_WAITING = 500
@@ -101,9 +102,12 @@ export class HostPool {
     try {
       const until = Math.min(deadlineAt, performance.now() + this.#options.connectTimeoutMs)
       await client.connectUntil(until)
-      const role = await readRole(client, until)
+      const { label } = this.address
+      const role = await readRole(client, label, until)
       const { session } = this.#target
       if (isAcceptable(role, session === 'prefer-standby' ? 'any' : session)) return client
+      const behind = leftBehind(label)
+      if (behind) throw behind
       const reason = `changed its role and is not ${session} any more`
       throw Object.assign(new Error(reason), { code: '25006' })
     } catch (error) {

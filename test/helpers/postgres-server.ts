@@ -8,6 +8,8 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/em
 export interface TestPostgres {
   readonly url: string
   readonly port: number
+  /** Holds `cluster`, `password` and `postgres.log`. */
+  readonly dataDir: string
   /** Process id of the postmaster; changes with each start. */
   readonly pid: number
   /** Starts it again after `stop` or `kill`. */
@@ -22,8 +24,14 @@ export interface TestPostgres {
   remove(): Promise<void>
 }
 
-/** Starts a server in a folder of its own under the system's temporary folder. */
-export async function startServer(settings: Record<string, string> = {}): Promise<TestPostgres> {
+/**
+ * Starts a server in a folder of its own under the system's temporary folder. `prepare` may fill the
+ * data directory before, with the copy of another server's.
+ */
+export async function startServer(
+  settings: Record<string, string> = {},
+  prepare: (dataDir: string) => Promise<void> = async () => {},
+): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
   // As root, PostgreSQL runs as another user, which has to get in.
   await chmod(folder, 0o711)
@@ -35,10 +43,12 @@ export async function startServer(settings: Record<string, string> = {}): Promis
       settings: { max_connections: '200', ...settings },
       ...(port !== undefined && { port }),
     })
-  const first = await launch().catch(async (error) => {
-    await rm(folder, { recursive: true, force: true })
-    throw error
-  })
+  const first = await prepare(join(folder, 'postgres'))
+    .then(() => launch())
+    .catch(async (error) => {
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    })
   const { url, port } = first
   let server: EmbeddedPostgres = first
 
@@ -49,6 +59,7 @@ export async function startServer(settings: Record<string, string> = {}): Promis
   return {
     url,
     port,
+    dataDir: join(folder, 'postgres'),
     get pid() {
       return server.pid
     },

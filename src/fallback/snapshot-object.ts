@@ -7,12 +7,12 @@ import { RESOURCE_KINDS } from '../model/resource-kind.ts'
 import { SNAPSHOT_FORMAT, type Snapshot } from '../model/snapshot.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import type { ExportedSnapshot } from './object-layout.ts'
+import { parseLines, snapshotLines } from './snapshot-lines.ts'
 import { StoreFailure } from './store-failure.ts'
 
 /** An object larger than this is not downloaded. 100 000 routes take some 5 MiB. */
 export const MAX_OBJECT_BYTES = 64 * 1024 * 1024
 const MAX_TEXT_BYTES = 400 * 1024 * 1024
-const CHUNK_CHARS = 256 * 1024
 
 /** A snapshot as it is stored. */
 export interface EncodedSnapshot {
@@ -25,12 +25,16 @@ export interface EncodedSnapshot {
 export async function encodeSnapshotObject(snapshot: Snapshot): Promise<EncodedSnapshot> {
   const hash = createHash('sha256')
   const chunks: Buffer[] = []
-  await pipeline(jsonText(snapshot), createGzip(), async (compressed: AsyncIterable<Buffer>) => {
-    for await (const chunk of compressed) {
-      hash.update(chunk)
-      chunks.push(chunk)
-    }
-  })
+  await pipeline(
+    snapshotLines(snapshot),
+    createGzip(),
+    async (compressed: AsyncIterable<Buffer>) => {
+      for await (const chunk of compressed) {
+        hash.update(chunk)
+        chunks.push(chunk)
+      }
+    },
+  )
   return { bytes: Buffer.concat(chunks), sha256: hash.digest('hex') }
 }
 
@@ -54,7 +58,7 @@ export async function decodeSnapshotObject(
   let snapshot: Snapshot
   try {
     const text = await promisify(gunzip)(bytes, { maxOutputLength: MAX_TEXT_BYTES })
-    snapshot = JSON.parse(text.toString('utf8'))
+    snapshot = (await parseLines(text)) ?? JSON.parse(text.toString('utf8'))
   } catch (cause) {
     throw invalid('is not compressed JSON, or too large', cause)
   }
@@ -92,24 +96,4 @@ async function digestOf(snapshot: Snapshot): Promise<string> {
     }
   }
   return state.mark.digest
-}
-
-async function* jsonText(snapshot: Snapshot): AsyncGenerator<Buffer> {
-  const slice = new TimeSlice()
-  let text = `{\n"_meta": ${JSON.stringify(snapshot._meta)}`
-  for (const kind of RESOURCE_KINDS) {
-    const bodies = snapshot[kind]
-    if (bodies === undefined || bodies.length === 0) continue
-    text += `,\n"${kind}": [\n`
-    for (const [n, body] of bodies.entries()) {
-      text += `${n === 0 ? '' : ',\n'}${JSON.stringify(body)}`
-      if (text.length >= CHUNK_CHARS) {
-        yield Buffer.from(text)
-        text = ''
-      }
-      if (slice.due) await slice.pause()
-    }
-    text += '\n]'
-  }
-  yield Buffer.from(`${text}\n}\n`)
 }

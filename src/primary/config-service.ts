@@ -102,7 +102,7 @@ export class ConfigService {
       this.#follow()
     }
     if (this.#serving === undefined) {
-      this.#log.warn({ source: primary.tier, graceMs }, 'no backup, waiting for the source')
+      this.#log.info({ source: primary.tier, graceMs }, 'no backup, waiting for the source')
     }
     this.#fallback?.start()
   }

@@ -20,6 +20,8 @@ export function listenHttp(
   handler: RequestListener,
 ): Promise<HttpListener> {
   const server: Server = createServer(handler)
+  // A probe a connection: none is idle, and cut, when the server closes.
+  server.maxRequestsPerSocket = 1
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(fd === undefined ? { host, port } : { fd }, () => {

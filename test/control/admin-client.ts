@@ -9,6 +9,7 @@ import { createInstanceRepository } from '../../src/store/instances.ts'
 import { createRevisionLog } from '../../src/store/revision-log.ts'
 import type { ResourceSecrets } from '../../src/support/resource-secrets.ts'
 import type { ResourceValidator } from '../../src/support/validate-resource.ts'
+import { createResourceValidator } from '../../src/support/validate-resource.ts'
 import { createTestDatabase } from '../helpers/postgres.ts'
 
 export const ADMIN_KEY = 'the-admin-key'
@@ -59,7 +60,8 @@ interface Setup {
 /** A control plane over a database of its own, and a client of it; without mirrors. */
 export async function startAdminApi(
   t: TestContext,
-  { validator, secrets, now, logLines = [] }: Setup = {},
+  // The whole model by default, also what this version does not serve yet.
+  { validator = createResourceValidator(() => undefined), secrets, now, logLines = [] }: Setup = {},
 ): Promise<AdminClient & { repository: ConfigRepository; databaseUrl: string }> {
   const { url: databaseUrl } = await createTestDatabase(t)
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
@@ -78,7 +80,7 @@ export async function startAdminApi(
         ages: { lostAfterMs: 10_000, offlineAfterMs: 7_200_000 },
       }),
       log,
-      ...(validator && { validator }),
+      validator,
       ...(secrets && { secrets }),
       ...(now && { now }),
     },

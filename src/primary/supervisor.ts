@@ -275,8 +275,9 @@ export class Supervisor implements ConfigEvents {
       return
     }
     const fields = { worker: link.id, pid: link.pid, code, signal }
-    if (!link.draining)
-      this.#blame(link, link.condemned || code !== null || FAULTS.has(signal ?? ''))
+    if (!link.draining && !link.condemned) {
+      this.#blame(link, code !== null || FAULTS.has(signal ?? ''))
+    }
     if (link.condemned) this.#options.log.info(fields, 'lost worker ended')
     else if (link.draining) this.#options.log.info(fields, 'drained worker ended')
     else this.#replaceDead(link, fields)
@@ -304,6 +305,9 @@ export class Supervisor implements ConfigEvents {
     const silentMs = performance.now() - link.heardAt
     const fields = { worker: link.id, pid: link.pid, silentMs: Math.round(silentMs) }
     log.error(fields, 'worker hangs, replacing it')
+    this.#awaited.get(link)?.reject(new Error('the new worker hangs'))
+    // Before the replacement starts: it would hang of the same revision.
+    this.#blame(link, true)
     const report = writeStallReport(link.settings.reportDir, link, silentMs).then(
       (path) => log.warn({ worker: link.id, path }, 'stall report written'),
       (err) => log.warn({ err, worker: link.id }, 'stall report could not be written'),

@@ -34,20 +34,22 @@ setInterval(() => {
 function captureStack(): void {
   const session = new Session()
   session.connectToMainThread()
+  const urls = new Map<string, string>()
+  session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url))
   session.on('Debugger.paused', ({ params }) => {
     session.post('Debugger.resume')
     session.post('Debugger.disable')
     session.disconnect()
-    writeStack(params.callFrames)
+    writeStack(params.callFrames, urls)
   })
   session.post('Debugger.enable')
   session.post('Debugger.pause')
 }
 
-function writeStack(frames: readonly Debugger.CallFrame[]): void {
-  const stack = frames.map(({ functionName, url, location }) => {
-    const { lineNumber, columnNumber = 0 } = location
-    return `${functionName || '(anonymous)'} ${url}:${lineNumber + 1}:${columnNumber + 1}`
+function writeStack(frames: readonly Debugger.CallFrame[], urls: Map<string, string>): void {
+  const stack = frames.map(({ functionName, location }) => {
+    const { scriptId, lineNumber, columnNumber = 0 } = location
+    return `${functionName || '(anonymous)'} ${urls.get(scriptId) ?? ''}:${lineNumber + 1}:${columnNumber + 1}`
   })
   try {
     mkdirSync(reportDir, { recursive: true, mode: 0o700 })

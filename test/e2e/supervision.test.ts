@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
+import { join } from 'node:path'
+import { suite, type TestContext, test } from 'node:test'
+import { createTestDatabase } from '../helpers/postgres.ts'
+import {
+  type ControlPlane,
+  type Gateway,
+  startControl,
+  startGateway,
+  until,
+} from '../helpers/stack.ts'
+import { startLoad } from '../helpers/steady-load.ts'
+import { startNode } from '../helpers/upstream-node.ts'
+
+interface WorkerStatus {
+  pid: number
+  serving: boolean
+  silent: boolean
+}
+
+interface Fixture {
+  control: ControlPlane
+  gateway: Gateway
+  putRoute(id: string, fields: object): Promise<number>
+}
+
+/** A stack with a route `/*` to a node, on two workers. */
+async function startServing(t: TestContext, env: Record<string, string> = {}): Promise<Fixture> {
+  const { url: databaseUrl } = await createTestDatabase(t)
+  const control = await startControl(t, databaseUrl)
+  const gateway = await startGateway(t, { databaseUrl, workers: 2, env })
+  const node = await startNode(t)
+  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
+  const putRoute = async (id: string, fields: object) => {
+    const { status } = await control.admin('PUT', `/routes/${id}`, { upstream, ...fields })
+    return status
+  }
+  await putRoute('1', { uri: '/*' })
+  await until(async () => (await fetch(gateway.url)).ok)
+  return { control, gateway, putRoute }
+}
+
+async function workersOf(gateway: Gateway): Promise<WorkerStatus[]> {
+  return (await gateway.sync()).workers
+}
+
+async function allServe(gateway: Gateway, without: number): Promise<boolean> {
+  const workers = await workersOf(gateway)
+  return workers.length === 2 && workers.every(({ pid, serving }) => serving && pid !== without)
+}
+
+/** Milliseconds that a request on a connection of its own takes. */
+function askAnew(url: string): Promise<number> {
+  const startedAt = performance.now()
+  return new Promise((resolve, reject) => {
+    get(url, { agent: new Agent() }, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`))
+      response.resume().on('end', () => resolve(performance.now() - startedAt))
+    }).on('error', reject)
+  })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+suite('a worker that stalls', () => {
+  test('gets no connections meanwhile, and some again when it is back', async (t) => {
+    const { gateway } = await startServing(t, { HOLDFAST_WORKER_STALL_MS: '1500' })
+    const [victim] = await workersOf(gateway)
+    assert.ok(victim)
+    process.kill(victim.pid, 'SIGSTOP')
+    const first = await Promise.all(Array.from({ length: 8 }, () => askAnew(gateway.url)))
+    const slowest = Math.max(...first)
+    t.diagnostic(`slowest of 8 new connections right after the stop: ${slowest.toFixed(0)} ms`)
+    assert.ok(slowest < 3_000, `${slowest} ms`)
+    await until(async () => (await workersOf(gateway)).some(({ silent }) => silent))
+    const then = await Promise.all(Array.from({ length: 8 }, () => askAnew(gateway.url)))
+    assert.ok(Math.max(...then) < 1_000, `${then}`)
+
+    process.kill(victim.pid, 'SIGCONT')
+    await until(async () => (await workersOf(gateway)).every(({ serving }) => serving))
+    const load = startLoad(gateway.url, 8)
+    await until(async () => {
+      const worker = (await gateway.sync()).workers.find(
+        ({ pid }: WorkerStatus) => pid === victim.pid,
+      )
+      return worker.connections > 0
+    })
+    const { sent, failures } = await load.stop()
+    assert.deepEqual(failures, [], `${sent} sent`)
+  })
+
+  test('is replaced, then killed, and a report is kept', async (t) => {
+    const { gateway } = await startServing(t, {
+      HOLDFAST_WORKER_STALL_MS: '1500',
+      HOLDFAST_WORKER_STALL_KILL_MS: '2500',
+    })
+    const [victim] = await workersOf(gateway)
+    assert.ok(victim)
+    process.kill(victim.pid, 'SIGSTOP')
+    await until(() => allServe(gateway, victim.pid))
+    await until(() => !isAlive(victim.pid))
+    const serving = gateway.lines.findIndex(({ msg }) => msg === 'worker hangs, replacing it')
+    const ended = gateway.lines.findIndex(({ msg }) => msg === 'lost worker ended')
+    assert.ok(serving >= 0 && ended > serving)
+
+    const [name = ''] = await readdir(join(gateway.dataDir, 'reports'))
+    const path = join(gateway.dataDir, 'reports', name)
+    assert.equal((await stat(path)).mode & 0o777, 0o600)
+    const report = JSON.parse(await readFile(path, 'utf8'))
+    assert.equal(report.pid, victim.pid)
+    assert.match(report.process.state, /stopped/)
+    assert.match(report.stack, /SIGSTOP/)
+  })
+})
+
+suite('workers whose primary was killed', () => {
+  test('finish what they have and end', async (t) => {
+    const { gateway } = await startServing(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '1000' })
+    const pids = (await workersOf(gateway)).map(({ pid }) => pid)
+    const agent = new Agent({ keepAlive: true })
+    t.after(() => agent.destroy())
+    await new Promise((resolve) => {
+      get(gateway.url, { agent }, (response) => response.resume().on('end', resolve))
+    })
+    gateway.child.kill('SIGKILL')
+    const killedAt = performance.now()
+    await until(() => !pids.some(isAlive))
+    const tookMs = performance.now() - killedAt
+    t.diagnostic(`workers gone after ${tookMs.toFixed(0)} ms`)
+    assert.ok(tookMs < 5_000)
+  })
+})

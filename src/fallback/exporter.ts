@@ -18,7 +18,7 @@ export interface ExporterSettings extends StoreSettings {
 }
 
 /** Where configurations come from; may throw StoreError. */
-export interface ExportSource {
+interface ExportSource {
   listGroups(): Promise<string[]>
   readHead(group: string): Promise<RevisionMark | undefined>
   loadSnapshot: ExportParts['loadSnapshot']

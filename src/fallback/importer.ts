@@ -20,7 +20,7 @@ export interface ImporterSettings extends StoreSettings {
 }
 
 /** What the last look at the store found. */
-export interface ImporterState {
+interface ImporterState {
   /** ISO 8601; undefined before the first look. */
   checkedAt: string | undefined
   /** Newest revision that the store names. */
@@ -31,7 +31,7 @@ export interface ImporterState {
   error: string | undefined
 }
 
-export interface LoadOptions {
+interface LoadOptions {
   /** What is being served: only something newer than it is of use. */
   have?: RevisionMark | undefined
   /**

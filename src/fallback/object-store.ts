@@ -24,17 +24,17 @@ export interface StoreSettings {
 }
 
 /** Name of one object. */
-export interface ObjectName {
+interface ObjectName {
   bucket: string
   key: string
 }
 
-export interface StoredObject {
+interface StoredObject {
   bytes: Buffer
   etag: string | undefined
 }
 
-export interface PutOptions {
+interface PutOptions {
   contentType: string
   /** Hex; kept in the object's metadata. */
   sha256?: string

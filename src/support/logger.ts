@@ -17,6 +17,8 @@ const SECRET_KEYS = [
   'secretKey',
   'privateKey',
   'private_key',
+  'client_key',
+  'keyring',
   'databaseUrl',
   'connectionString',
   'authorization',
@@ -26,6 +28,7 @@ const SECRET_KEYS = [
   'x-api-key',
   'HOLDFAST_ADMIN_KEY',
   'HOLDFAST_DATABASE_URL',
+  'HOLDFAST_KEYRING',
 ]
 
 /** What may wait for a reader that does not read; a log line beyond it is dropped and counted. */

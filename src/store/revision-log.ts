@@ -14,6 +14,8 @@ export interface RevisionSummary {
 
 /** What a revision did to one object. */
 export interface LoggedChange {
+  /** Its number in the revision, from 0. */
+  seq: number
   kind: ResourceKind
   id: string
   /** Undefined = there was none. */
@@ -36,9 +38,14 @@ export interface RevisionLog {
   /** Newest first, those before `before`. */
   list(group: string, page: { before?: number; limit: number }): Promise<RevisionSummary[]>
   get(group: string, revision: number): Promise<RevisionSummary | undefined>
-  changes(group: string, revision: number): Promise<LoggedChange[]>
-  /** Keys of what a revision changed, without the bodies. */
-  changedKeys(group: string, revision: number): Promise<{ kind: ResourceKind; id: string }[]>
+  /** In order of `seq`, those after `after`. */
+  changes(
+    group: string,
+    revision: number,
+    page?: { after?: number; limit?: number },
+  ): Promise<LoggedChange[]>
+  /** `kind/id` of what a revision changed. */
+  changedKeys(group: string, revision: number): Promise<Set<string>>
   /** What the log says the digests of these revisions are; those it does not have are left out. */
   digests(group: string, revisions: readonly number[]): Promise<Map<number, string>>
 }
@@ -52,6 +59,7 @@ interface SummaryRow {
 }
 
 interface ChangeRow {
+  seq: number
   kind: ResourceKind
   id: string
   before: string | null
@@ -106,24 +114,27 @@ export function createRevisionLog(database: Database): RevisionLog {
       return rows.map(toSummary)[0]
     },
 
-    async changes(group, revision) {
+    async changes(group, revision, { after = -1, limit } = {}) {
       const rows = await database.query<ChangeRow>(
-        `SELECT kind, id, before::text AS before, body::text AS after FROM config_log
-          WHERE group_id = $1 AND revision = $2 ORDER BY seq`,
-        [group, revision],
+        `SELECT seq, kind, id, before::text AS before, body::text AS after FROM config_log
+          WHERE group_id = $1 AND revision = $2 AND seq > $3 ORDER BY seq LIMIT $4`,
+        [group, revision, after, limit ?? null],
         READ,
       )
-      return rows.map(({ kind, id, before, after }) => ({
-        ...{ kind, id, before: parse(before), after: parse(after) },
+      return rows.map((row) => ({
+        ...{ seq: row.seq, kind: row.kind, id: row.id },
+        ...{ before: parse(row.before), after: parse(row.after) },
       }))
     },
 
-    changedKeys: (group, revision) =>
-      database.query(
-        'SELECT kind, id FROM config_log WHERE group_id = $1 AND revision = $2 ORDER BY seq',
+    async changedKeys(group, revision) {
+      const rows = await database.query<{ kind: ResourceKind; id: string }>(
+        'SELECT kind, id FROM config_log WHERE group_id = $1 AND revision = $2',
         [group, revision],
         READ,
-      ),
+      )
+      return new Set(rows.map(({ kind, id }) => `${kind}/${id}`))
+    },
 
     async digests(group, revisions) {
       const rows = await database.query<{ revision: string; digest: string }>(

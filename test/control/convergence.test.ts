@@ -41,7 +41,7 @@ function facts(...instances: StoredInstance[]): FleetFacts {
   }
 }
 
-const changed = [{ kind: 'routes' as const, id: '1' }]
+const changed = new Set(['routes/1'])
 const assess = (revision: number, ...instances: StoredInstance[]) =>
   assessConvergence(facts(...instances), { revision, changed })
 

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ResourceKind } from '../../model/resource-kind.ts'
 import type { RevisionLog } from '../../store/revision-log.ts'
 import { assessConvergence, type Convergence, type FleetFacts } from './convergence.ts'
 import type { Fleet } from './fleet.ts'
@@ -16,7 +15,8 @@ export type WaitResult = Convergence | { converged: false; problem: string }
 
 interface Waiter {
   revision: number
-  changed: readonly { kind: ResourceKind; id: string }[]
+  /** Undefined = not read yet. */
+  changed: ReadonlySet<string> | undefined
   last: WaitResult
   end(result: WaitResult): void
 }
@@ -35,7 +35,7 @@ export class ConvergenceWatch {
   async wait(group: string, revision: number, timeoutMs: number): Promise<WaitResult> {
     const { promise, resolve } = Promise.withResolvers<WaitResult>()
     const waiter: Waiter = {
-      ...{ revision, changed: [], end: resolve },
+      ...{ revision, changed: undefined, end: resolve },
       last: { converged: false, problem: 'the database has not answered yet' },
     }
     if (this.#stopping.signal.aborted) return waiter.last
@@ -81,12 +81,11 @@ export class ConvergenceWatch {
 
   async #assess(group: string, waiter: Waiter, facts: FleetFacts | undefined): Promise<void> {
     if (facts === undefined) return
-    if (waiter.changed.length === 0) {
-      waiter.changed = await this.#options.history.changedKeys(group, waiter.revision)
-    }
+    const { revision, changed = await this.#options.history.changedKeys(group, revision) } = waiter
+    waiter.changed = changed
     // Facts that are older than the revision would call whoever has it already ahead.
-    if (facts.head.revision < waiter.revision) return
-    waiter.last = assessConvergence(facts, waiter)
+    if (facts.head.revision < revision) return
+    waiter.last = assessConvergence(facts, { revision, changed })
     if (waiter.last.converged) waiter.end(waiter.last)
   }
 }

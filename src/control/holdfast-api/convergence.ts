@@ -1,5 +1,4 @@
 import type { ReportedWorker } from '../../model/instance.ts'
-import type { ResourceKind } from '../../model/resource-kind.ts'
 import type { RevisionMark } from '../../model/revision.ts'
 import { type AssessedInstance, isLive } from './instance-state.ts'
 
@@ -46,8 +45,8 @@ export interface FleetFacts {
 
 interface RevisionToServe {
   revision: number
-  /** What it changed: quarantined, it is not served. */
-  changed: readonly { kind: ResourceKind; id: string }[]
+  /** `kind/id` of what it changed: quarantined, that is not served. */
+  changed: ReadonlySet<string>
 }
 
 /** Compares what every worker of every live instance serves with a revision. */
@@ -93,7 +92,7 @@ function whoWaits(
     return reason === undefined ? [] : [entry(reason, worker)]
   })
   const refused = quarantined
-    .filter((object) => changed.some(({ kind, id }) => kind === object.kind && id === object.id))
+    .filter((object) => changed.has(`${object.kind}/${object.id}`))
     .map(({ kind, id, reason }) => entry(`${kind}/${id} is quarantined: ${reason}`, null))
   return [...behind, ...refused]
 }

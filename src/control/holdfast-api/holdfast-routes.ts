@@ -58,7 +58,9 @@ export function addHoldfastRoutes(
     get('/instances', ({ group, query }) => listInstances(fleet, group, query))
     get('/instances/:name', ({ group, name }) => showOneInstance(fleet, group, name))
     get('/revisions', ({ group, query }) => listRevisions(history, group, query))
-    get('/revisions/:name', (call) => ofRevision(call, (n) => showRevision(history, call.group, n)))
+    get('/revisions/:name', (call) =>
+      ofRevision(call, (n) => showRevision(history, call.group, n, call.query)),
+    )
     get('/revisions/:name/convergence', (call) =>
       ofRevision(call, (n) => showConvergence(deps, call.group, n)),
     )

@@ -41,7 +41,7 @@ export function showChange({ kind, id, before, after }: LoggedChange): ShownChan
   }
 }
 
-/** A secret that changed shows as changed, though both sides look the same. */
+/** What differs, each field by itself. A secret that changed shows as changed, though both sides look the same. */
 function* diff(before: Side, after: Side, path: string): Generator<FieldChange> {
   if (canonicalJson(before.value) === canonicalJson(after.value)) return
   if (!areComparable(before.value, after.value)) {

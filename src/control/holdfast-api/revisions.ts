@@ -6,6 +6,7 @@ import { pageOf, parsePage } from './page-query.ts'
 import { showChange } from './revision-diff.ts'
 
 const NUMBER = /^\d{1,15}$/
+const SEQ = /^\d{1,9}$/
 
 /** A revision's number in a URL; undefined = it is none. */
 export function parseRevision(text: string): number | undefined {
@@ -33,11 +34,20 @@ export async function showRevision(
   history: RevisionLog,
   group: string,
   revision: number,
+  query: Record<string, unknown>,
 ): Promise<Answer> {
+  const page = parsePage(query, SEQ)
+  if (!page.ok) return refusal(400, page.reason)
+  const { limit, after } = page
   const summary = await history.get(group, revision)
   if (summary === undefined) return notInLog(history, group, revision)
-  const changes = await history.changes(group, revision)
-  return { status: 200, body: { ...summary, changes: changes.map(showChange) } }
+  const found = await history.changes(group, revision, {
+    limit: limit + 1,
+    ...(after !== undefined && { after: Number(after) }),
+  })
+  const { list, next } = pageOf(found, limit, ({ seq }) => seq)
+  const { changes: total, ...facts } = summary
+  return { status: 200, body: { ...facts, total, changes: list.map(showChange), next } }
 }
 
 export async function showConvergence(

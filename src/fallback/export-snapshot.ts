@@ -35,6 +35,7 @@ export interface ExportParts {
 
 /** HEAD.json as it is in the store; `head` is missing when nothing can be made of it. */
 interface FoundHead {
+  exists: boolean
   etag: string | undefined
   head?: ExportHead
 }
@@ -64,7 +65,7 @@ export async function exportSnapshot(parts: ExportParts): Promise<ExportHead> {
     writtenAt: new Date().toISOString(),
     previous: previous.slice(0, KEEP_PREVIOUS),
   }
-  await putHead(parts, head, found.etag)
+  await putHead(parts, head, found)
   for (const { key } of previous.slice(KEEP_PREVIOUS)) {
     // Too many objects do no harm; the entry is gone from HEAD, so it is not tried again.
     await store.delete({ bucket, key }).catch(() => {})
@@ -74,16 +75,16 @@ export async function exportSnapshot(parts: ExportParts): Promise<ExportHead> {
 
 async function findHead(store: ObjectStore, bucket: string, group: string): Promise<FoundHead> {
   const object = await store.get({ bucket, key: headKey(group) }, MAX_HEAD_BYTES)
-  if (object === undefined) return { etag: undefined }
+  if (object === undefined) return { exists: false, etag: undefined }
   const { bytes, etag } = object
   if (isNewerFormat(bytes)) {
     throw new StoreFailure('changed', `${headKey(group)} was written by a newer Holdfast`)
   }
   try {
-    return { etag, head: decodeHead(bytes, group) }
+    return { exists: true, etag, head: decodeHead(bytes, group) }
   } catch {
     // Damaged: it names nothing that could be lost.
-    return { etag }
+    return { exists: true, etag }
   }
 }
 
@@ -143,16 +144,20 @@ function previousOf(head: ExportHead | undefined, entry: ExportedSnapshot): Expo
 async function putHead(
   { store, bucket, group, leadership }: ExportParts,
   head: ExportHead,
-  over: string | undefined,
+  found: FoundHead,
 ): Promise<void> {
   const name = { bucket, key: headKey(group) }
   const now = await store.get(name, MAX_HEAD_BYTES)
-  if (now?.etag !== over) {
+  if ((now !== undefined) !== found.exists || now?.etag !== found.etag) {
     throw new StoreFailure('changed', 'another control plane exported meanwhile')
   }
   if (!leadership.isHeld) throw new StoreFailure('changed', 'the leadership was lost meanwhile')
-  await store.put(name, `${JSON.stringify(head, undefined, 2)}\n`, {
-    contentType: 'application/json',
-    over: over ?? null,
-  })
+  const text = `${JSON.stringify(head, undefined, 2)}\n`
+  const contentType = 'application/json'
+  try {
+    await store.put(name, text, { contentType, over: found.exists ? found.etag : null })
+  } catch (error) {
+    if (!(error instanceof StoreFailure && error.kind === 'unsupported')) throw error
+    await store.put(name, text, { contentType })
+  }
 }

@@ -1,7 +1,16 @@
 import { GatewayError } from '../model/errors.ts'
 
-/** What is to be done about a failure. `changed`: somebody else wrote the object meanwhile. */
-export type FailureKind = 'missing' | 'forbidden' | 'changed' | 'invalid' | 'unavailable'
+/**
+ * What is to be done about a failure. `changed`: somebody else wrote the object meanwhile;
+ * `unsupported`: the store knows no such request.
+ */
+export type FailureKind =
+  | 'missing'
+  | 'forbidden'
+  | 'changed'
+  | 'invalid'
+  | 'unsupported'
+  | 'unavailable'
 
 /** The store, or an object in it, can't be used; the message is in plain words, without credentials. */
 export class StoreFailure extends GatewayError {
@@ -28,7 +37,7 @@ const KNOWN: Record<string, [FailureKind, string]> = {
   ConditionalRequestConflict: ['changed', 'is being written by somebody else'],
   PermanentRedirect: ['unavailable', 'is in a bucket of another region or endpoint'],
   AuthorizationHeaderMalformed: ['unavailable', 'is in a bucket of another region'],
-  NotImplemented: ['unavailable', 'needs something that this store can not do'],
+  NotImplemented: ['unsupported', 'needs something that this store can not do'],
   ECONNREFUSED: ['unavailable', 'can not be reached: connection refused'],
   ECONNRESET: ['unavailable', 'could not be had: connection cut'],
   EPIPE: ['unavailable', 'could not be had: connection cut'],
@@ -70,6 +79,8 @@ function classify(error: unknown): readonly [FailureKind, string] {
     case 409:
     case 412:
       return ['changed', 'was written by somebody else meanwhile']
+    case 501:
+      return ['unsupported', 'needs something that this store can not do']
     default:
       return ['unavailable', `could not be had: ${status ?? (String(code ?? name) || 'no reason')}`]
   }

@@ -130,6 +130,14 @@ suite('export', () => {
     })
   }
 
+  test('a store that refuses conditions is written to without', async (t) => {
+    const s3 = await startS3(t)
+    s3.fault = ({ conditional }) => (conditional ? { status: 501 } : undefined)
+    await put(s3, snapshotOf(5))
+    await put(s3, snapshotOf(6))
+    assert.equal(await exported(s3), 'e1/6')
+  })
+
   test('of two that write at the very same time one is refused', async (t) => {
     const s3 = await startS3(t)
     await put(s3, snapshotOf(5))

@@ -55,7 +55,7 @@ function start(t: TestContext, s3: TestS3, { everyMs = 3_600_000 } = {}) {
   return { exporter, source, leadership, lines, head, exported }
 }
 
-suite('exporter', () => {
+suite('exporter', { concurrency: true }, () => {
   test('exports at start, after changes, and beside it the instance configuration', async (t) => {
     const s3 = await startS3(t)
     const { exporter, source, exported } = start(t, s3)

@@ -33,6 +33,8 @@ export interface S3Request {
   method: string
   /** With the host in it, as it was asked for. */
   url: string
+  /** Has `If-Match` or `If-None-Match`. */
+  conditional: boolean
 }
 
 interface CleanUp {
@@ -98,7 +100,9 @@ export async function startS3(t: CleanUp): Promise<TestS3> {
 
   const onRequest = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const url = `${incoming.headers.host}${incoming.url}`
-    const asked = { method: incoming.method ?? '', url }
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = incoming.headers
+    const conditional = (ifMatch ?? ifNoneMatch) !== undefined
+    const asked = { method: incoming.method ?? '', url, conditional }
     requests.push(asked)
     const body: Buffer[] = []
     for await (const chunk of incoming) body.push(chunk)

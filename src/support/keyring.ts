@@ -19,7 +19,7 @@ export interface Keyring {
 }
 
 /** The value, or why it can't be had: completes "the value …", quotes neither value nor envelope. */
-export type OpenedEnvelope = { ok: true; value: string } | { ok: false; reason: string }
+type OpenedEnvelope = { ok: true; value: string } | { ok: false; reason: string }
 
 export interface NamedKey {
   id: string

@@ -9,7 +9,7 @@ import { resourceId } from '../model/snapshot.ts'
 import { isEnvelope, type Keyring, keyIdOf, NO_KEYRING } from './keyring.ts'
 
 /** The object with its secrets in plain text and what those are, or why one can't be read. */
-export type OpenedResource =
+type OpenedResource =
   | { ok: true; body: ResourceBody; secrets: readonly SecretValue[] }
   | { ok: false; reason: string }
 

@@ -1,7 +1,7 @@
 import type { Quarantined } from './ipc.ts'
 import type { RevisionMark } from './revision.ts'
 
-export interface ReportedAddress {
+interface ReportedAddress {
   host: string
   port: number
 }

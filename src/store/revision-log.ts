@@ -3,7 +3,7 @@ import type { RevisionMark } from '../model/revision.ts'
 import type { Database } from './database.ts'
 
 /** One revision, without what it changed. */
-export interface RevisionSummary {
+interface RevisionSummary {
   revision: number
   /** ISO 8601, by the database's clock. */
   at: string
@@ -25,7 +25,7 @@ export interface LoggedChange {
 }
 
 /** The group's head, and how far back its log reaches. */
-export interface LogExtent {
+interface LogExtent {
   head: RevisionMark
   /** Oldest revision in the log; undefined when it is empty. */
   oldest: number | undefined

@@ -3,7 +3,7 @@ import type { RevisionMark } from '../../model/revision.ts'
 import { type AssessedInstance, isLive } from './instance-state.ts'
 
 /** Who does not serve a revision, and why. */
-export interface Waiting {
+interface Waiting {
   instance: string
   host: string
   /** Null: the instance as a whole. */
@@ -14,7 +14,7 @@ export interface Waiting {
 }
 
 /** Same revision, other content: what should never be. */
-export interface DigestMismatch {
+interface DigestMismatch {
   instance: string
   host: string
   worker: number | null

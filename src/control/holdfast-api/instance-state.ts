@@ -1,6 +1,6 @@
 import type { StoredInstance } from '../../store/instances.ts'
 
-export type InstanceState = 'healthy' | 'degraded' | 'draining' | 'lost' | 'offline'
+type InstanceState = 'healthy' | 'degraded' | 'draining' | 'lost' | 'offline'
 
 /** Since the last heartbeat, by the database's clock. */
 export interface InstanceAges {

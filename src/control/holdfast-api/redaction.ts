@@ -2,7 +2,7 @@ import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import { mapSecrets, type PluginSecretsLookup } from '../../model/schemas/sensitive-fields.ts'
 import { isEnvelope } from '../../support/keyring.ts'
 
-export const REDACTED = '(redacted)'
+const REDACTED = '(redacted)'
 
 /** Whatever declares them: history is kept long, and read by more people than the object itself. */
 const SECRET_NAMES = /^(?:.*_)?(?:password|passwd|secret|token|private_key|access_key|secret_key)$/
@@ -16,17 +16,22 @@ export function redact(
   findPlugin: PluginSecretsLookup = () => undefined,
 ): ResourceBody {
   const declared = mapSecrets(kind, body, findPlugin, () => REDACTED)
-  return redactNamed(declared, kind === 'consumers') as ResourceBody
+  const isSecret = (name: string) =>
+    SECRET_NAMES.test(name) || (kind === 'consumers' && CONSUMER_SECRET_NAMES.test(name))
+  return redactNamed(declared, isSecret, false) as ResourceBody
 }
 
-function redactNamed(value: unknown, ofConsumer: boolean): unknown {
-  if (typeof value === 'string') return isEnvelope(value) ? REDACTED : value
-  if (Array.isArray(value)) return value.map((item) => redactNamed(item, ofConsumer))
+/** `secret`: everything in here is. */
+function redactNamed(
+  value: unknown,
+  isSecret: (name: string) => boolean,
+  secret: boolean,
+): unknown {
+  if (typeof value === 'string') return secret || isEnvelope(value) ? REDACTED : value
+  if (Array.isArray(value)) return value.map((item) => redactNamed(item, isSecret, secret))
   if (value === null || typeof value !== 'object') return value
   const fields = Object.entries(value).map(([name, field]) => {
-    const secret = SECRET_NAMES.test(name) || (ofConsumer && CONSUMER_SECRET_NAMES.test(name))
-    const shown = secret && typeof field === 'string' ? REDACTED : redactNamed(field, ofConsumer)
-    return [name, shown]
+    return [name, redactNamed(field, isSecret, secret || isSecret(name))]
   })
   return Object.fromEntries(fields)
 }

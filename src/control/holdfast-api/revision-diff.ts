@@ -4,7 +4,7 @@ import type { LoggedChange } from '../../store/revision-log.ts'
 import { redact } from './redaction.ts'
 
 /** One field that a revision changed. A side that is missing was not there. */
-export interface FieldChange {
+interface FieldChange {
   /** JSON Pointer (RFC 6901). */
   path: string
   before?: unknown

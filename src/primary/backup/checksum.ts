@@ -2,7 +2,7 @@ import { createHash, type Hash, hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import { ConfigError } from '../../model/errors.ts'
 
-/** Small enough that two flipped bits of a small file are seldom in one block. */
+/** Small enough that a CRC-32 tells any two flipped bits of a block from all others. */
 const BLOCK_BYTES = 64
 const CRC_BYTES = 4
 
@@ -55,8 +55,8 @@ export function fits(bytes: Buffer, sum: Checksum): boolean {
 }
 
 /**
- * Undoes flipped bits, at most one in each block; undefined when the bytes differ in another way.
- * What is returned is proved to be what was written, and so is that only single bits were flipped.
+ * Undoes flipped bits, at most two in each block; undefined when the bytes differ in another way.
+ * What is returned is proved to be what was written.
  */
 export function undoFlippedBits(bytes: Buffer, sum: Checksum): Buffer | undefined {
   const sums = Buffer.from(sum.blocks, 'base64')
@@ -66,20 +66,45 @@ export function undoFlippedBits(bytes: Buffer, sum: Checksum): Buffer | undefine
   const restored = Buffer.from(bytes)
   for (let at = 0, n = 0; at < restored.length; at += BLOCK_BYTES, n += CRC_BYTES) {
     const block = restored.subarray(at, at + BLOCK_BYTES)
-    if (!undoFlippedBit(block, sums.readUInt32BE(n))) return undefined
+    if (!undoFlippedBlock(block, sums.readUInt32BE(n))) return undefined
   }
   return fits(restored, sum) ? restored : undefined
 }
 
-function undoFlippedBit(block: Buffer, wanted: number): boolean {
-  if (crc32(block) === wanted) return true
-  for (let bit = 0; bit < block.length * 8; bit++) {
-    const mask = 1 << (bit & 7)
-    block[bit >> 3] = (block[bit >> 3] ?? 0) ^ mask
-    if (crc32(block) === wanted) return true
-    block[bit >> 3] = (block[bit >> 3] ?? 0) ^ mask
+/** Two bits in one byte are what typing another character may change: that is an edit. */
+function undoFlippedBlock(block: Buffer, wanted: number): boolean {
+  // CRCs are linear: the difference of two depends only on which bits differ.
+  const difference = (crc32(block) ^ wanted) >>> 0
+  if (difference === 0) return true
+  const bitOf = singleBits(block.length)
+  for (const [syndrome, bit] of [[0, undefined] as const, ...bitOf]) {
+    const other = bitOf.get((difference ^ syndrome) >>> 0)
+    if (other === undefined || (bit !== undefined && bit >> 3 === other >> 3)) continue
+    for (const flipped of [bit, other]) {
+      if (flipped !== undefined)
+        block[flipped >> 3] = (block[flipped >> 3] ?? 0) ^ (1 << (flipped & 7))
+    }
+    return true
   }
   return false
+}
+
+const singleBitsByLength = new Map<number, Map<number, number>>()
+
+/** How each single bit of a block of this length changes its CRC. */
+function singleBits(length: number): Map<number, number> {
+  let bitOf = singleBitsByLength.get(length)
+  if (bitOf !== undefined) return bitOf
+  bitOf = new Map()
+  const block = Buffer.alloc(length)
+  const zero = crc32(block)
+  for (let bit = 0; bit < length * 8; bit++) {
+    block[bit >> 3] = 1 << (bit & 7)
+    bitOf.set((crc32(block) ^ zero) >>> 0, bit)
+    block[bit >> 3] = 0
+  }
+  singleBitsByLength.set(length, bitOf)
+  return bitOf
 }
 
 function blockSums(bytes: Buffer): Buffer {

@@ -59,6 +59,11 @@ function generation(folder: string, name: string): Generation {
 }
 
 async function isOld(path: string): Promise<boolean> {
-  const { mtimeMs } = await stat(path)
-  return Date.now() - mtimeMs > LEFTOVER_AGE_MS
+  try {
+    const { mtimeMs } = await stat(path)
+    return Date.now() - mtimeMs > LEFTOVER_AGE_MS
+  } catch {
+    // Whoever wrote it has finished meanwhile.
+    return false
+  }
 }

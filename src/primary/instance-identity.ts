@@ -45,7 +45,9 @@ export async function replaceIdentity(
   const identity = { id: randomUUID(), run }
   const shared = owner !== undefined && owner.run !== run
   const fields = { instance: identity.id, before, sharedDataDir: shared }
-  log.warn(fields, 'another process runs under this instance id, taking a new one')
+  // On the same directory it is our successor in a hand-over, as a rule.
+  const level = shared ? 'info' : 'warn'
+  log[level](fields, 'another process runs under this instance id, taking a new one')
   if (!shared) await writeOwner(dataDir, { ...identity, host: hostname() }, log)
   return identity
 }

@@ -15,6 +15,8 @@ import { rounds } from './scale.ts'
 const RESTARTS = rounds(5)
 const KILLS = rounds(10)
 const CONNECTIONS = 8
+/** After each start. */
+const REQUESTS = 500
 
 interface WorkerStatus {
   pid: number
@@ -34,7 +36,7 @@ async function startWithoutPostgres(t: TestContext) {
   await until(async () => (await gateway.sync()).backup.revision === 1)
   await gateway.stop()
   await postgres.kill()
-  return options
+  return { options, node }
 }
 
 async function servingWorkers(gateway: Gateway): Promise<WorkerStatus[]> {
@@ -43,14 +45,16 @@ async function servingWorkers(gateway: Gateway): Promise<WorkerStatus[]> {
 
 suite('PostgreSQL away for the whole run', () => {
   test('gateways start from the backup again and again, and fail nothing once ready', async (t) => {
-    const options = await startWithoutPostgres(t)
+    const { options, node } = await startWithoutPostgres(t)
     let sent = 0
     for (let n = 0; n < RESTARTS; n++) {
       const startedAt = performance.now()
       const gateway = await startGateway(t, options)
       const readyMs = performance.now() - startedAt
       const load = startLoad(gateway.url, CONNECTIONS)
-      await until(async () => (await gateway.sync()).source.tier === 'backup')
+      const before = node.requests()
+      await until(() => node.requests() - before >= REQUESTS)
+      assert.equal((await gateway.sync()).source.tier, 'backup')
       const report = await load.stop()
       assert.deepEqual(report.failures, [])
       sent += report.sent
@@ -65,7 +69,7 @@ suite('PostgreSQL away for the whole run', () => {
   })
 
   test('killed workers take at most what they had in hand, and are back within 1.5 s', async (t) => {
-    const options = await startWithoutPostgres(t)
+    const { options } = await startWithoutPostgres(t)
     const gateway = await startGateway(t, options)
     const load = startLoad(gateway.url, CONNECTIONS)
     const recoveries: number[] = []

@@ -8,6 +8,7 @@ import { TimeSlice } from '../support/time-slice.ts'
 import type { Backup, LoadedBackup } from './backup/backup.ts'
 import { lastGoodState } from './backup/quarantine-record.ts'
 import { ConfigTier, type SyncState } from './config-tier.ts'
+import { EmptyGuard } from './empty-guard.ts'
 import { ServingConfig } from './serving-config.ts'
 import type { ConfigSource, SnapshotImporter } from './sources/config-source.ts'
 import { FallbackLoop } from './sources/fallback-loop.ts'
@@ -34,7 +35,7 @@ export interface ConfigEvents {
 /**
  * Finds the configuration to serve and keeps it current: from the backup at once where there is
  * one, from PostgreSQL as soon as it answers, by its revisions from then on; from S3 when there is
- * neither. Nothing older replaces what is served, but PostgreSQL, which is always right.
+ * neither. Nothing older replaces what is served, but PostgreSQL, which is right unless it is empty.
  */
 export class ConfigService {
   readonly #sources: ConfigSources
@@ -42,6 +43,7 @@ export class ConfigService {
   readonly #events: ConfigEvents
   readonly #secrets: ResourceSecrets
   readonly #tier: ConfigTier
+  readonly #emptyGuard: EmptyGuard
   readonly #fallback: FallbackLoop | undefined
   #serving: ServingConfig | undefined
   #changedAt = Date.now()
@@ -59,6 +61,7 @@ export class ConfigService {
     this.#events = events
     this.#secrets = secrets
     this.#tier = new ConfigTier(log)
+    this.#emptyGuard = new EmptyGuard(log)
     const { fallback, graceMs } = sources
     this.#fallback =
       fallback &&
@@ -83,6 +86,11 @@ export class ConfigService {
 
   get state(): SyncState {
     return this.#tier.state
+  }
+
+  /** The source is refused because it is empty. */
+  get refusesEmpty(): boolean {
+    return this.#emptyGuard.reason !== undefined && !this.#tier.state.connected
   }
 
   /** Seconds since the served configuration was last known to be the current one; 0 = it is. */
@@ -136,7 +144,9 @@ export class ConfigService {
     const { primary, backup } = this.#sources
     primary.start(this.#serving?.source.mark, {
       onSnapshot: async (snapshot) => {
-        await this.#adoptPrimary(snapshot)
+        // A file is what somebody wrote here: whatever is in it is meant.
+        if (!primary.local) this.#emptyGuard.check(snapshot, this.#serving?.source)
+        await this.#adopt(snapshot, () => true)
         this.#tier.moveTo({ tier: primary.tier, connected: true, reason: undefined })
         backup.schedule()
         this.#verdict.resolve()
@@ -149,16 +159,6 @@ export class ConfigService {
         this.#verdict.resolve()
       },
     })
-  }
-
-  async #adoptPrimary(snapshot: Snapshot): Promise<void> {
-    const before = this.#serving?.source.mark
-    const { epoch, revision } = snapshot._meta
-    if (before?.epoch === epoch && before.revision > revision) {
-      const line = { revision, before: before.revision }
-      this.#log.warn(line, 'instance was ahead of the source, which wins')
-    }
-    await this.#adopt(snapshot, () => true)
   }
 
   /** Takes over a snapshot of S3, unless what is served is as good. True when it was. */

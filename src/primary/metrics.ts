@@ -68,6 +68,11 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     (s) => +s.config.state.connected,
   )
   gauge(
+    'config_source_empty',
+    '1 while the source is refused because it is empty.',
+    (s) => +s.config.refusesEmpty,
+  )
+  gauge(
     'config_age_seconds',
     'Time since the served configuration was last known to be current; 0 = it is.',
     (s) => s.config.ageSeconds,

@@ -22,7 +22,10 @@ export interface FollowerState {
 
 /** Gets what happens, one call at a time: the next waits until a returned promise is settled. */
 export interface FollowerListener {
-  /** `cause` tells why deltas could not lead here; `initial` = `start` had no revision to go on from. */
+  /**
+   * `cause` tells why deltas could not lead here; `initial` = `start` had no revision to go on from.
+   * What it throws is why the source can't be used, for now.
+   */
   onSnapshot(snapshot: Snapshot, cause: 'initial' | 'rejected' | ResyncReason): Promise<void> | void
   /** Follows on the last delta or snapshot. When it throws, a snapshot is delivered instead. */
   onDelta(delta: Delta): Promise<void> | void
@@ -109,7 +112,8 @@ class Follower implements ConfigFollower {
   }
 
   #onHint(hint: Hint | 'reconnected'): void {
-    const known = this.#mark?.revision ?? -1
+    // While nothing can be taken over, the numbers may be those of another history.
+    const known = this.#state.connected ? (this.#mark?.revision ?? -1) : -1
     const isNews =
       hint === 'reconnected' || (hint.group === this.#options.group && hint.revision > known)
     if (isNews) this.#touch()
@@ -193,11 +197,12 @@ class Follower implements ConfigFollower {
     const { repository, group, log } = this.#options
     const snapshot = await repository.loadSnapshot(group)
     const { epoch, revision, digest } = snapshot._meta
+    if (this.#stopped) return false
     const line = { cause, revision, before: this.#mark?.revision }
+    // A listener that refuses it throws: then it is read again, until it can be taken over.
+    await listener.onSnapshot(snapshot, cause)
     if (cause === 'initial' || cause === 'trimmed') log.info(line, 'snapshot loaded')
     else if (cause !== 'rejected') log.warn(line, 'history diverged, snapshot loaded')
-    if (this.#stopped) return false
-    await listener.onSnapshot(snapshot, cause)
     this.#mark = { epoch, revision, digest }
     return true
   }

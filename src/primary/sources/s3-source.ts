@@ -1,4 +1,5 @@
 import type { RevisionMark } from '../../model/revision.ts'
+import type { Snapshot } from '../../model/snapshot.ts'
 import type { FollowerListener } from '../../store/config-follower.ts'
 import { backoffMs } from '../../support/backoff.ts'
 import type { ConfigSource, SnapshotImporter } from './config-source.ts'
@@ -16,12 +17,26 @@ export function createS3Source(importer: SnapshotImporter, intervalMs: number): 
   async function read(listener: FollowerListener): Promise<void> {
     const snapshot = await importer.load({ have: known, followEpoch: true })
     if (stopped) return
-    if (snapshot !== undefined) {
+    const reason = snapshot === undefined ? undefined : await deliver(listener, snapshot)
+    say(listener, reason ?? importer.state.error)
+  }
+
+  /** Undefined, or why it was not taken over. */
+  async function deliver(
+    listener: FollowerListener,
+    snapshot: Snapshot,
+  ): Promise<string | undefined> {
+    try {
       await listener.onSnapshot(snapshot, 'initial')
-      const { epoch, revision, digest } = snapshot._meta
-      known = { epoch, revision, digest }
+    } catch (error) {
+      return (error as Error).message
     }
-    const { error: reason } = importer.state
+    const { epoch, revision, digest } = snapshot._meta
+    known = { epoch, revision, digest }
+    return undefined
+  }
+
+  function say(listener: FollowerListener, reason: string | undefined): void {
     failures = reason === undefined ? 0 : failures + 1
     const connected = reason === undefined && known !== undefined
     listener.onState({ connected, ...(reason !== undefined && { reason }), since: new Date() })

@@ -26,7 +26,7 @@ export interface HttpEngine {
   readonly pendingRequests: number
   /** False: every response says `Connection: close`. Can be set back; idle connections stay. */
   allowKeepAlive: boolean
-  /** Closes connections that are idle, or are in a moment. */
+  /** Closes connections that have been idle for a while. */
   closeIdle(): void
   /** Closes idle connections; the others close after the response they are at. */
   drain(): void
@@ -74,12 +74,12 @@ class Engine implements HttpEngine, ConnectionEngine {
   }
 
   closeIdle(): void {
-    for (const connection of this.#connections) connection.drain()
+    for (const connection of this.#connections) connection.closeIfStale()
   }
 
   drain(): void {
     this.draining = true
-    this.closeIdle()
+    for (const connection of this.#connections) connection.drain()
   }
 
   stop(): void {

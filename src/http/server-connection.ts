@@ -130,14 +130,21 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
 
   /** Closes when idle for a while; else the next response says that it is the last. */
   drain(): void {
-    if (this.#closing || !this.#idle) return
+    if (this.#closing || !this.#idle || this.closeIfStale()) return
+    const graceEnd = this.#engine.deadline(this.#engine.limits.drainGraceMs)
+    this.#readDeadline = Math.min(this.#readDeadline, graceEnd)
+  }
+
+  /** Closes when idle for longer than a request may be on the wire; true when it did. */
+  closeIfStale(): boolean {
+    if (this.#closing || !this.#idle) return false
     const engine = this.#engine
     const { drainGraceMs, keepAliveTimeoutMs } = engine.limits
-    const graceEnd = engine.deadline(drainGraceMs)
     const idleTicks = engine.deadline(keepAliveTimeoutMs) - this.#readDeadline
-    const isStale = this.#served > 0 && idleTicks >= graceEnd - engine.now
-    if (isStale || drainGraceMs === 0) this.#closeGracefully()
-    else this.#readDeadline = Math.min(this.#readDeadline, graceEnd)
+    const isStale = this.#served > 0 && idleTicks >= engine.deadline(drainGraceMs) - engine.now
+    if (!isStale && drainGraceMs > 0) return false
+    this.#closeGracefully()
+    return true
   }
 
   stop(): void {

@@ -6,8 +6,9 @@ import type { SecretsByObject } from './secret-value.ts'
 export const IPC_VERSION = 1
 
 /**
- * A worker lets go of a connection that took longer to reach it: it was stalled. Must be shorter,
- * by far, than the silence after which the primary gives its connections to others.
+ * A connection that took longer to reach its worker may have gone to another one, since the worker
+ * was stalled: it asks. Must be shorter, by far, than the silence after which the primary gives a
+ * worker's connections to others.
  */
 export const MAX_HAND_OVER_MS = 1_000
 /** The shortest such silence that may be set. */
@@ -94,7 +95,9 @@ export type PrimaryMessage =
   | { type: 'snapshot-end' }
   | { type: 'delta'; delta: Delta; secrets?: SecretsByObject | undefined }
   /** `sentAtMs` of the monotonic clock: one that comes late may have gone to another worker. */
-  | { type: 'connection'; sentAtMs: number }
+  | { type: 'connection'; id: number; sentAtMs: number }
+  /** Which of the late connections are the worker's. */
+  | { type: 'late'; granted: number[]; refused: number[] }
   /** Whether new traffic should come here: if not, responses say `Connection: close`. */
   | { type: 'traffic'; welcome: boolean }
   | { type: 'drain' }
@@ -108,9 +111,9 @@ export type WorkerMessage =
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; stats: WorkerStats }
   /**
-   * This many more connections have arrived, in the order sent; none has been read from yet.
-   * Those at the indices `returned` came too late: the worker let go of them.
+   * These connections have arrived; none has been read from yet. Those in `late` wait for an
+   * answer: has another worker taken them since?
    */
-  | { type: 'accepted'; count: number; returned?: number[] }
+  | { type: 'accepted'; ids: number[]; late: number[] }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

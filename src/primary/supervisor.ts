@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
+import { takeWorker } from './prefork.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionGuard } from './revision-guard.ts'
 import type { ServingConfig } from './serving-config.ts'
@@ -76,7 +77,7 @@ export class Supervisor implements ConfigEvents {
       () => this.links,
       options.watch,
       {
-        onSilent: (link) => this.#takeBack(link),
+        onTick: (link) => this.#takeBack(link),
         onLost: (link) => void this.#replaceLost(link),
         onTooLarge: (link) => this.#replaceLarge(link),
       },
@@ -243,13 +244,12 @@ export class Supervisor implements ConfigEvents {
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
-    const link = new WorkerLink(cluster.fork(), settings, {
+    const link = new WorkerLink(takeWorker(), settings, {
       onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
-      onReturned: (sockets) => this.#options.onUnaccepted(sockets),
     })
     link.setTrafficWelcome(this.#trafficWelcome)
     this.#links.set(link.id, link)
@@ -291,7 +291,7 @@ export class Supervisor implements ConfigEvents {
     this.#fill(delayMs)
   }
 
-  /** A silent worker's connections that it has not touched go to others. */
+  /** What did not reach the worker, since it stalls or has no file descriptor left, goes to others. */
   #takeBack(link: WorkerLink): void {
     const sockets = link.takeUnaccepted(this.#watch.limits.stallMs)
     if (sockets.length > 0) this.#options.onUnaccepted(sockets)

@@ -28,9 +28,9 @@ export interface WorkerView {
   readonly draining: boolean
 }
 
-/** A connection on its way to the worker; without a socket, another worker has taken it since. */
+/** A connection on its way to the worker. */
 interface HandedOver {
-  socket: Socket | undefined
+  socket: Socket
   sentAtMs: number
 }
 
@@ -39,8 +39,6 @@ interface LinkEvents {
   onServing(): void
   /** The worker needs a snapshot: it is new, or its state does not fit. */
   onSnapshotNeeded(link: WorkerLink, reason: string): void
-  /** The worker got these connections too late to take them. */
-  onReturned(sockets: readonly Socket[]): void
 }
 
 /** The primary's end of the channel to one worker process; everything is sent in order. */
@@ -68,7 +66,8 @@ export class WorkerLink implements WorkerView {
   condemned = false
   /** Set once a snapshot was sent: only then do deltas make sense. */
   #following = false
-  #handedOver: HandedOver[] = []
+  readonly #handedOver = new Map<number, HandedOver>()
+  #lastConnection = 0
   #trafficWelcome = true
   readonly #drainTimers: NodeJS.Timeout[] = []
   #queue: Promise<void> = Promise.resolve()
@@ -122,8 +121,9 @@ export class WorkerLink implements WorkerView {
    */
   sendConnection(socket: Socket): void {
     const sentAtMs = monotonicMs()
-    this.#handedOver.push({ socket, sentAtMs })
-    const message: PrimaryMessage = { type: 'connection', sentAtMs }
+    const id = ++this.#lastConnection
+    this.#handedOver.set(id, { socket, sentAtMs })
+    const message: PrimaryMessage = { type: 'connection', id, sentAtMs }
     // An error means that the worker is ending; `takeUnaccepted` deals with that.
     this.#process.send(message, socket, { keepOpen: true }, () => {})
   }
@@ -136,16 +136,17 @@ export class WorkerLink implements WorkerView {
 
   /**
    * Takes back the connections that the worker has not accepted within `minAgeMs`. It will not
-   * touch them either, should it wake up: what is older than MAX_HAND_OVER_MS it returns. Without
+   * touch them either, should it wake up: for what is older than MAX_HAND_OVER_MS it asks. Without
    * an age, all: the worker must have ended.
    */
   takeUnaccepted(minAgeMs = Number.NEGATIVE_INFINITY): Socket[] {
     const sentBefore = monotonicMs() - minAgeMs
     const taken: Socket[] = []
-    for (const entry of this.#handedOver) {
-      if (entry.socket === undefined || entry.sentAtMs > sentBefore) continue
-      taken.push(entry.socket)
-      entry.socket = undefined
+    for (const [id, { socket, sentAtMs }] of this.#handedOver) {
+      // In the order sent: the others are younger.
+      if (sentAtMs > sentBefore) break
+      taken.push(socket)
+      this.#handedOver.delete(id)
     }
     return taken
   }
@@ -200,16 +201,17 @@ export class WorkerLink implements WorkerView {
     }
   }
 
-  #accepted({ count, returned = [] }: Extract<WorkerMessage, { type: 'accepted' }>): void {
-    const entries = this.#handedOver.splice(0, count)
-    const back: Socket[] = []
-    for (const [index, { socket }] of entries.entries()) {
-      if (socket === undefined) continue
-      if (returned.includes(index)) back.push(socket)
-      // Closes our handle only: the connection lives on in the worker.
-      else socket.destroy()
+  #accepted({ ids, late }: Extract<WorkerMessage, { type: 'accepted' }>): void {
+    if (late.length > 0) {
+      const granted = late.filter((id) => this.#handedOver.has(id))
+      const refused = late.filter((id) => !this.#handedOver.has(id))
+      void this.#send({ type: 'late', granted, refused })
     }
-    if (back.length > 0) this.#events.onReturned(back)
+    for (const id of ids) {
+      // Closes our handle only: the connection lives on in the worker.
+      this.#handedOver.get(id)?.socket.destroy()
+      this.#handedOver.delete(id)
+    }
   }
 
   #applied({ mark, quarantined }: Extract<WorkerMessage, { type: 'applied' }>): void {

@@ -24,8 +24,8 @@ type WatchedLink = Pick<
 > & { silent: boolean; tooLarge: boolean }
 
 interface WatchEvents<L> {
-  /** The worker is silent: others should take what it has not taken yet. Called at every tick. */
-  onSilent(link: L): void
+  /** Called for every worker at every tick: what it has not taken in time should go to others. */
+  onTick(link: L): void
   /** The worker is not coming back: replace and kill it. */
   onLost(link: L): void
   /** The worker holds too much memory: replace it. */
@@ -86,6 +86,7 @@ export class WorkerWatch<L extends WatchedLink> {
       return
     }
     this.#judgeSilence(link, silentMs)
+    this.#events.onTick(link)
     if (link.silent || link.draining || link.condemned) return
     this.#judgeMemory(link)
   }
@@ -99,8 +100,6 @@ export class WorkerWatch<L extends WatchedLink> {
       if (silent) this.#log.warn(fields, 'worker is silent, no new connections for it')
       else this.#log.info(fields, 'worker is back from a stall')
     }
-    if (!silent) return
-    this.#events.onSilent(link)
     const lost = silentMs >= this.limits.stallKillMs && !link.draining && !link.condemned
     if (lost) this.#events.onLost(link)
   }

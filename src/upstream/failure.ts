@@ -24,6 +24,13 @@ export function toUpstreamError(error: Error, node: string, { sent }: Progress):
     const what = sent ? 'did not answer in time' : 'did not accept a connection in time'
     return new UpstreamError('GW_UPSTREAM_TIMEOUT', `${node} ${what}`, options)
   }
+  if (!sent && LOCAL_LIMITS.has(code)) {
+    return new UpstreamError(
+      'GW_UPSTREAM_LOCAL_LIMIT',
+      `no connection to ${node}: ${code}`,
+      options,
+    )
+  }
   if (!sent) {
     const reason = code || error.message
     return new UpstreamError('GW_UPSTREAM_CONNECT', `can't connect to ${node}: ${reason}`, options)
@@ -40,6 +47,9 @@ const UNSENDABLE = new Set([
   'UND_ERR_NOT_SUPPORTED',
   'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
 ])
+
+/** The machine, not the node, has run out of file descriptors, ports or buffers. */
+const LOCAL_LIMITS = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM'])
 
 const TIMEOUTS = new Set([
   'ETIMEDOUT',

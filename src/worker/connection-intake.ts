@@ -6,6 +6,7 @@ import { monotonicMs } from '../support/monotonic.ts'
 const MAX_PAUSE_MS = 100
 
 interface Arrived {
+  id: number
   /** Node gives no handle when the client was gone before the message arrived. */
   socket: Socket | undefined
   sentAtMs: number
@@ -14,11 +15,12 @@ interface Arrived {
 /**
  * Takes the connections that the primary hands over: all that arrived in one turn of the event loop
  * are acknowledged together, before any is read from. One that was long on its way, because this
- * process was stalled, may have been given to another worker: it is returned untouched.
+ * process was stalled, may have been given to another worker: it waits, untouched, for the answer.
  */
 export class ConnectionIntake {
   readonly #take: (socket: Socket) => void
   readonly #send: (message: WorkerMessage) => void
+  readonly #late = new Map<number, Socket>()
   #arrived: Arrived[] = []
 
   constructor(take: (socket: Socket) => void, send: (message: WorkerMessage) => void) {
@@ -26,30 +28,46 @@ export class ConnectionIntake {
     this.#send = send
   }
 
-  receive(socket: Socket | undefined, sentAtMs: number): void {
+  receive(socket: Socket | undefined, { id, sentAtMs }: { id: number; sentAtMs: number }): void {
     // An error before the engine listens for it would end the process.
     socket?.on('error', ignore)
-    if (this.#arrived.push({ socket, sentAtMs }) === 1) setImmediate(() => this.#settle())
+    if (this.#arrived.push({ id, socket, sentAtMs }) === 1) setImmediate(() => this.#settle())
+  }
+
+  /** The primary says which of the late ones are ours. */
+  settleLate({ granted, refused }: { granted: readonly number[]; refused: readonly number[] }) {
+    for (const id of granted) this.#settleOne(id, this.#take)
+    // Closes our handle only.
+    for (const id of refused) this.#settleOne(id, (socket) => socket.destroy())
+  }
+
+  #settleOne(id: number, settle: (socket: Socket) => void): void {
+    const socket = this.#late.get(id)
+    this.#late.delete(id)
+    if (socket !== undefined) settle(socket)
   }
 
   #settle(): void {
     const arrived = this.#arrived
     this.#arrived = []
     const now = monotonicMs()
-    const returned: number[] = []
-    for (const [index, { sentAtMs }] of arrived.entries()) {
-      if (now - sentAtMs > MAX_HAND_OVER_MS) returned.push(index)
-    }
-    const late = new Set(returned)
-    this.#send({ type: 'accepted', count: arrived.length, ...(late.size > 0 && { returned }) })
+    const isLate = ({ sentAtMs }: Arrived) => now - sentAtMs > MAX_HAND_OVER_MS
+    const late = arrived.filter(isLate)
+    this.#send({ type: 'accepted', ids: arrived.map(idOf), late: late.map(idOf) })
     const stopped = monotonicMs() - now > MAX_PAUSE_MS
-    for (const [index, { socket }] of arrived.entries()) {
+    for (const entry of arrived) {
+      const { id, socket } = entry
       if (socket === undefined) continue
-      // Closes our handle only.
-      if (stopped || late.has(index)) socket.destroy()
+      if (isLate(entry)) this.#late.set(id, socket)
+      // It may have been taken from us in that pause, after we decided; nobody would tell.
+      else if (stopped) socket.destroy()
       else this.#take(socket)
     }
   }
+}
+
+function idOf({ id }: Arrived): number {
+  return id
 }
 
 function ignore(): void {}

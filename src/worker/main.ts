@@ -81,7 +81,6 @@ function createWorker(settings: WorkerSettings): Worker {
     onChange: (overloaded) => {
       const { share } = overload
       log.warn({ overloaded, share }, overloaded ? 'worker overloaded' : 'overload is over')
-      allowKeepAlive()
       if (overloaded) engine.closeIdle()
     },
   })
@@ -132,11 +131,7 @@ function createWorker(settings: WorkerSettings): Worker {
 
   function setWelcome(value: boolean): void {
     welcome = value
-    allowKeepAlive()
-  }
-
-  function allowKeepAlive(): void {
-    engine.allowKeepAlive = welcome && !overload.overloaded
+    engine.allowKeepAlive = value
   }
 
   function countShed(reason: ShedReason, bytes: number): void {
@@ -160,7 +155,8 @@ function createWorker(settings: WorkerSettings): Worker {
   return {
     drainAlone,
     receive(message, socket) {
-      if (message.type === 'connection') intake.receive(socket, message.sentAtMs)
+      if (message.type === 'connection') intake.receive(socket, message)
+      else if (message.type === 'late') intake.settleLate(message)
       else if (message.type === 'drain') drain()
       else if (message.type === 'traffic') setWelcome(message.welcome)
       else if (message.type !== 'configure') config.receive(message)

@@ -3,10 +3,12 @@ import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
 
 const TICK_MS = 250
 const NANOSECONDS_PER_MS = 1_000_000
-/** The share of requests shed moves by this much per tick: from none to all but a few in 2.5 s. */
-const STEP = 0.1
+/** Of a request rate that is too much, so much at most is let through at the next tick … */
+const LESS = 0.9
+/** … and of one that is little enough, so much more: from the least to all in 3.5 s. */
+const MORE = 1.25
 /** Some are let through at any time: they show when it is over. */
-const MAX_SHARE = 0.95
+const MIN_ADMITTED = 0.05
 /** Below this part of the bound the overload is over; between the two nothing changes. */
 const RELAX_AT = 0.7
 /** Ticks above the bound before anything is done: one long turn is no overload. */
@@ -27,9 +29,11 @@ interface OverloadOptions {
 /**
  * Watches the delay of the event loop, four times a second, and says what to shed.
  *
- * calm -2 ticks above the bound-> overloaded (idle connections closed, no keep-alive), then a share
- * of the new requests is shed that grows while the delay is above the bound and shrinks below 70 %
- * of it -share back at 0-> calm
+ * calm -2 ticks above the bound-> overloaded: idle connections are closed, and a share of the new
+ * requests is shed that grows while the delay is above the bound and shrinks below 70 % of it
+ * -share back at 0-> calm
+ *
+ * Connections in use are kept: a new one costs more than a refused request.
  */
 export class OverloadGuard {
   readonly #options: OverloadOptions
@@ -37,7 +41,8 @@ export class OverloadGuard {
   readonly #timer: NodeJS.Timeout | undefined
   #ticksAbove = 0
   #overloaded = false
-  #share = 0
+  /** Share of the new requests that is let through. */
+  #admitted = 1
 
   constructor(options: OverloadOptions) {
     this.#options = options
@@ -57,7 +62,7 @@ export class OverloadGuard {
 
   /** Share of the new requests to shed, 0 to 1. */
   get share(): number {
-    return this.#share
+    return 1 - this.#admitted
   }
 
   /** Why the request that has just begun is to be shed; undefined = it is not. */
@@ -65,13 +70,13 @@ export class OverloadGuard {
     if (this.#options.pendingRequests() > this.#options.maxPendingRequests) {
       return 'pending-requests'
     }
-    return this.#share > 0 && Math.random() < this.#share ? 'event-loop' : undefined
+    return this.#admitted < 1 && Math.random() >= this.#admitted ? 'event-loop' : undefined
   }
 
   /** Takes the mean delay of the last tick. */
   judge(delayMs: number): void {
     const { maxLoopDelayMs } = this.#options
-    if (delayMs >= maxLoopDelayMs) this.#above()
+    if (delayMs >= maxLoopDelayMs) this.#above(maxLoopDelayMs / delayMs)
     else if (delayMs < maxLoopDelayMs * RELAX_AT) this.#below()
   }
 
@@ -80,18 +85,18 @@ export class OverloadGuard {
     this.#loopDelay.disable()
   }
 
-  #above(): void {
+  #above(bearable: number): void {
     this.#ticksAbove += 1
     if (this.#ticksAbove < PATIENCE) return
-    // The first step is to close what is idle; only then are requests turned away.
-    if (this.#overloaded) this.#share = Math.min(MAX_SHARE, this.#share + STEP)
+    // A turn of the loop is as long as the requests in it are many.
+    this.#admitted = Math.max(MIN_ADMITTED, this.#admitted * Math.min(LESS, bearable))
     this.#set(true)
   }
 
   #below(): void {
     this.#ticksAbove = 0
-    this.#share = this.#share - STEP < STEP / 2 ? 0 : this.#share - STEP
-    if (this.#share === 0) this.#set(false)
+    this.#admitted = Math.min(1, this.#admitted * MORE)
+    if (this.#admitted === 1) this.#set(false)
   }
 
   #set(overloaded: boolean): void {

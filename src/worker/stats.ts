@@ -14,6 +14,7 @@ export class StatsCollector {
   connectionsTotal = 0
   bytesSent = 0
   upstreamRetries = 0
+  #residentBytes = 0
 
   constructor() {
     this.#loopDelay.enable()
@@ -36,6 +37,16 @@ export class StatsCollector {
     this.#shed.set(reason, (this.#shed.get(reason) ?? 0) + 1)
   }
 
+  /** Out of file descriptors it can't be read: the last value stands. */
+  #readResidentBytes(): number {
+    try {
+      this.#residentBytes = process.memoryUsage.rss()
+    } catch {
+      // EMFILE: nothing to do about it here.
+    }
+    return this.#residentBytes
+  }
+
   /** A report for the primary; the loop-delay histogram starts anew with each. */
   report(connections: number, requestsInFlight: number, shedShare: number): WorkerStats {
     const eventLoopDelayP99Ms = this.#loopDelay.percentile(99) / NANOSECONDS_PER_MS
@@ -52,7 +63,7 @@ export class StatsCollector {
       upstreamRetries: this.upstreamRetries,
       upstreamErrors: Object.fromEntries(this.#upstreamErrors),
       eventLoopDelayP99Ms,
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes: this.#readResidentBytes(),
     }
   }
 }

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { Agent, get } from 'node:http'
+import { suite, type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { createTestDatabase } from '../helpers/postgres.ts'
+import { type Gateway, startControl, startGateway, until } from '../helpers/stack.ts'
+import { startNode } from '../helpers/upstream-node.ts'
+
+const COSTLY = fileURLToPath(new URL('../helpers/costly-requests.ts', import.meta.url))
+
+interface Outcome {
+  what: string
+  ms: number
+}
+
+/** A gateway with one worker and a route `/*` to a node that keeps `/slow` waiting. */
+async function startServing(t: TestContext, env: Record<string, string> = {}) {
+  const { url: databaseUrl } = await createTestDatabase(t)
+  const control = await startControl(t, databaseUrl)
+  const gateway = await startGateway(t, { databaseUrl, workers: 1, env })
+  const waiting: (() => void)[] = []
+  const node = await startNode(t, 'node', (request, response) => {
+    if (request.url === '/slow') waiting.push(() => response.end('late'))
+    else response.end('ok')
+  })
+  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
+  await control.admin('PUT', '/routes/1', { uri: '/*', upstream })
+  await until(async () => (await fetch(gateway.url)).ok)
+  return { gateway, waiting }
+}
+
+/** The status, or the code of what broke, and how long it took. */
+function ask(url: string, agent: Agent): Promise<Outcome> {
+  const startedAt = performance.now()
+  const outcome = (what: string) => ({ what, ms: performance.now() - startedAt })
+  return new Promise((resolve) => {
+    const request = get(url, { agent, timeout: 5_000 }, (response) => {
+      response.on('error', () => resolve(outcome('cut')))
+      response.resume().on('end', () => resolve(outcome(String(response.statusCode))))
+    })
+    request.on('timeout', () => request.destroy(new Error('time-out')))
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(outcome(error.code ?? error.message)),
+    )
+  })
+}
+
+async function askAnew(url: string): Promise<Outcome> {
+  return ask(url, new Agent())
+}
+
+async function workerPid(gateway: Gateway): Promise<number> {
+  return (await gateway.sync()).workers[0].pid
+}
+
+/** Leaves the process so many more file descriptors; returns what lifts the limit. */
+function limitFiles(pid: number, spare: number): () => void {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+  // The lowest free numbers are taken first; those above the limit stay valid.
+  let limit = 0
+  for (let free = 0; free <= spare; limit++) free += open.has(limit) ? 0 : 1
+  limit -= 1
+  const before = execFileSync('prlimit', [
+    '--pid',
+    `${pid}`,
+    '--nofile',
+    '--noheadings',
+    '-o',
+    'SOFT',
+  ])
+  const set = (value: string) => execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${value}:`])
+  set(String(limit))
+  return () => set(before.toString().trim())
+}
+
+suite('out of file descriptors', () => {
+  for (const which of ['primary', 'worker'] as const) {
+    test(`in the ${which}: kept connections go on, and new ones when it is over`, async (t) => {
+      const { gateway } = await startServing(t)
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      t.after(() => agent.destroy())
+      const askKept = () => ask(gateway.url, agent)
+      await askKept()
+      const pid = which === 'primary' ? (gateway.child.pid ?? 0) : await workerPid(gateway)
+      const lift = limitFiles(pid, 0)
+      const anew = await Promise.all(Array.from({ length: 20 }, () => askAnew(gateway.url)))
+      t.diagnostic(`new connections meanwhile: ${anew.map(({ what }) => what).join(' ')}`)
+      for (let n = 0; n < 5; n++) {
+        assert.equal((await askKept()).what, '200')
+      }
+      lift()
+      const liftedAt = performance.now()
+      await until(async () => (await askAnew(gateway.url)).what === '200')
+      const tookMs = performance.now() - liftedAt
+      t.diagnostic(`new connections served ${tookMs.toFixed(0)} ms after the limit was lifted`)
+      assert.ok(tookMs < 1_000)
+      assert.equal((await gateway.sync()).workerRestarts, 0)
+    })
+  }
+
+  test('a node that cannot be connected to for lack of them is a 503', async (t) => {
+    const { gateway, waiting } = await startServing(t)
+    const agent = new Agent({ keepAlive: true, maxSockets: 30 })
+    t.after(() => agent.destroy())
+    const fill = Array.from({ length: 20 }, () => ask(gateway.url, agent))
+    await Promise.all(fill)
+    const lift = limitFiles(await workerPid(gateway), 3)
+    const asked = Array.from({ length: 20 }, () => ask(`${gateway.url}/slow`, agent))
+    const failed = await Promise.race(asked)
+    assert.equal(failed.what, '503')
+    lift()
+    await until(async () => {
+      for (const answer of waiting.splice(0)) answer()
+      return (await ask(gateway.url, agent)).what === '200'
+    })
+    for (const answer of waiting.splice(0)) answer()
+    const outcomes = (await Promise.all(asked)).map(({ what }) => what)
+    assert.deepEqual(
+      outcomes.filter((what) => what !== '200' && what !== '503'),
+      [],
+    )
+  })
+})
+
+suite('more requests than a worker can serve', () => {
+  test('some are served soon, the rest refused soon, and it is over soon', async (t) => {
+    const { gateway } = await startServing(t, {
+      HOLDFAST_OVERLOAD_LOOP_DELAY_MS: '100',
+      NODE_OPTIONS: `--import=${COSTLY}`,
+    })
+    const outcomes: Outcome[] = []
+    const endAt = performance.now() + 5_000
+    const client = async (): Promise<void> => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+      while (performance.now() < endAt) outcomes.push(await ask(gateway.url, agent))
+      agent.destroy()
+    }
+    await Promise.all(Array.from({ length: 200 }, client))
+    const count = (what: string) => outcomes.filter((each) => each.what === what).length
+    const p99 = (what: string) =>
+      outcomes
+        .filter((each) => each.what === what)
+        .map(({ ms }) => ms)
+        .sort((a, b) => a - b)
+        .at(-Math.ceil(count(what) / 100)) ?? 0
+    t.diagnostic(`200: ${count('200')}, p99 ${p99('200').toFixed(0)} ms`)
+    t.diagnostic(`503: ${count('503')}, p99 ${p99('503').toFixed(0)} ms`)
+    const others = outcomes.map(({ what }) => what).filter((what) => !/^(200|503)$/.test(what))
+    t.diagnostic(`others: ${others.length} ${[...new Set(others)]}`)
+    assert.ok(count('200') > 0)
+    const overAt = performance.now()
+    await until(async () => (await gateway.sync()).workers[0].shedShare === 0)
+    t.diagnostic(`back to normal after ${(performance.now() - overAt).toFixed(0)} ms`)
+    assert.equal((await askAnew(gateway.url)).what, '200')
+  })
+})

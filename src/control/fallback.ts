@@ -10,7 +10,7 @@ import { VERSION } from '../support/version.ts'
 const EXPORT_LOCK = 1
 
 interface FallbackOptions {
-  /** Of PostgreSQL: the leadership needs a session of its own. */
+  /** Of PostgreSQL, past any pooler: the leadership needs a session of its own. */
   url: string
   repository: ConfigRepository
   feed: ChangeFeed

@@ -40,17 +40,21 @@ export async function runControlPlane(
   log: Logger,
 ): Promise<RunningControlPlane> {
   const component = (name: string) => log.child({ component: name })
-  const url = settings.databaseUrl
+  const { databaseUrl: url, databaseListenUrl: listenUrl } = settings
   const applicationName = 'holdfast control'
   const database = createDatabase({ url, log: component('database'), applicationName })
   const schema = createSchemaKeeper(database, component('schema'))
   const repository = guardRepository(createConfigRepository(database), schema)
-  const feed = createChangeFeed({ url, log: component('subscription'), applicationName })
+  const feed = createChangeFeed({
+    url: listenUrl,
+    log: component('subscription'),
+    applicationName,
+  })
   const mirrors = createMirrors(settings, { database, repository, feed, log })
   const fallback =
     settings.fallback &&
     (await createFallback(settings.fallback, {
-      ...{ url, repository, feed, log: component('fallback') },
+      ...{ url: listenUrl, repository, feed, log: component('fallback') },
       keyIds: settings.keys.map(({ id }) => id),
     }))
   // A statement that hangs is cut together with its pool: not in the one that writes go through.

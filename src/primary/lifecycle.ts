@@ -25,6 +25,7 @@ interface LifecycleParts {
 const FIXED = [
   'dataDir',
   'databaseUrl',
+  'databaseListenUrl',
   'gatewayGroup',
   'keys',
   'configProvider',

@@ -13,10 +13,12 @@ const MAX_CONNECTIONS = 2
 /** The configuration of the gateway's group in PostgreSQL; reconnects by itself, for ever. */
 export function createPostgresSource(settings: GatewaySettings, log: Logger): ConfigSource {
   const { databaseUrl: url, gatewayGroup: group, pollIntervalMs: pollMs } = settings
-  if (url === undefined) throw new Error('the settings require it for this provider')
+  const { databaseListenUrl: listenUrl = url } = settings
+  if (url === undefined || listenUrl === undefined)
+    throw new Error('the settings require it for this provider')
   const applicationName = APPLICATION_NAME
   const database = createDatabase({ url, log, maxConnections: MAX_CONNECTIONS, applicationName })
-  const feed = createChangeFeed({ url, log, applicationName })
+  const feed = createChangeFeed({ url: listenUrl, log, applicationName })
   const repository = createConfigRepository(database)
   const follower = createConfigFollower({ repository, feed, database, group, log, pollMs })
   return {

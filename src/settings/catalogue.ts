@@ -45,6 +45,13 @@ export const CATALOGUE = {
     secret: true,
     decode: decodeDatabaseUrl,
   }),
+  HOLDFAST_DATABASE_LISTEN_URL: Type.Optional(
+    setting({
+      allowed: 'as HOLDFAST_DATABASE_URL, but past a pooler',
+      secret: true,
+      decode: decodeDatabaseUrl,
+    }),
+  ),
   HOLDFAST_ADMIN_KEY: setting({
     allowed: '1 to 256 printable ASCII characters without spaces',
     secret: true,

@@ -8,6 +8,7 @@ import { loadSettings, type SettingsSource } from './load-settings.ts'
 const CONTROL_SCHEMA = Type.Object({
   ...Type.Pick(Type.Object(CATALOGUE), [
     'HOLDFAST_DATABASE_URL',
+    'HOLDFAST_DATABASE_LISTEN_URL',
     'HOLDFAST_ADMIN_KEY',
     'HOLDFAST_ADMIN_LISTEN',
     'HOLDFAST_POLL_INTERVAL_MS',
@@ -35,6 +36,8 @@ function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: strin
     /** The file that the settings were read from, if any. */
     envFile,
     databaseUrl: values.HOLDFAST_DATABASE_URL,
+    /** For what needs a session of its own: LISTEN, and the lock of the S3 export. */
+    databaseListenUrl: values.HOLDFAST_DATABASE_LISTEN_URL ?? values.HOLDFAST_DATABASE_URL,
     adminKey: values.HOLDFAST_ADMIN_KEY,
     /** The first encrypts secrets before they are stored; none = they are stored as they are. */
     keys: toKeys(values),

@@ -54,6 +54,8 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     dataDir: values.HOLDFAST_DATA_DIR,
     /** Set when the provider is postgres. */
     databaseUrl: values.HOLDFAST_DATABASE_URL,
+    /** For LISTEN, which needs a session of its own. */
+    databaseListenUrl: values.HOLDFAST_DATABASE_LISTEN_URL ?? values.HOLDFAST_DATABASE_URL,
     gatewayGroup: values.HOLDFAST_GATEWAY_GROUP,
     /** They decrypt what the control plane encrypted. */
     keys: toKeys(values),

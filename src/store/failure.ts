@@ -5,8 +5,12 @@ import { LEFT_BEHIND } from './server-history.ts'
 const MIN_RETRY_MS = 100
 /** Not longer: what happened during an outage shall be visible within 2 s of its end. */
 const BACKOFF = { baseMs: 200, maxMs: 2_000 }
-/** A wrong password is not mended by asking often, and servers log or ban who does. */
-const CREDENTIALS_BACKOFF = { baseMs: 4_000, maxMs: 20_000 }
+/**
+ * A wrong password is not mended by asking often, and servers log or ban who does: a process has some
+ * three connectors, which together shall stay below one attempt a second.
+ */
+const CREDENTIALS_BACKOFF = { baseMs: 2_000, maxMs: 10_000 }
+const CREDENTIALS_MIN_RETRY_MS = 4_000
 
 /** Plain words for what the operating system, Node's TLS or PostgreSQL say. */
 const REASONS: Record<string, string> = {
@@ -83,8 +87,10 @@ export function isCredentialFailure(error: unknown): boolean {
 /** Jittered delay before retry number `attempt` (0 = the first) after `error`. */
 export function retryDelayMs(error: unknown, attempt: number): number {
   const cause = error instanceof StoreError ? error.cause : error
-  const policy = isCredentialFailure(cause) ? CREDENTIALS_BACKOFF : BACKOFF
-  return Math.max(MIN_RETRY_MS, backoffMs(attempt, policy))
+  if (isCredentialFailure(cause)) {
+    return CREDENTIALS_MIN_RETRY_MS + backoffMs(attempt, CREDENTIALS_BACKOFF)
+  }
+  return Math.max(MIN_RETRY_MS, backoffMs(attempt, BACKOFF))
 }
 
 /** `h1:5432 refuses connections`. Never holds credentials: the texts are PostgreSQL's or ours. */

@@ -20,6 +20,7 @@ const SECRET_KEYS = [
   'client_key',
   'keyring',
   'databaseUrl',
+  'databaseListenUrl',
   'connectionString',
   'authorization',
   'proxy-authorization',
@@ -28,6 +29,7 @@ const SECRET_KEYS = [
   'x-api-key',
   'HOLDFAST_ADMIN_KEY',
   'HOLDFAST_DATABASE_URL',
+  'HOLDFAST_DATABASE_LISTEN_URL',
   'HOLDFAST_KEYRING',
 ]
 

@@ -27,6 +27,7 @@ async function start(
   const settings: ControlSettings = {
     envFile: undefined,
     databaseUrl,
+    databaseListenUrl: databaseUrl,
     adminKey: ADMIN_KEY,
     adminListen: { host: '127.0.0.1', port: 0 },
     pollIntervalMs: 500,
@@ -192,6 +193,7 @@ suite('control plane without PostgreSQL', () => {
     const settings = {
       envFile: undefined,
       databaseUrl: url,
+      databaseListenUrl: url,
       adminKey: ADMIN_KEY,
       adminListen: { host: '127.0.0.1', port: controlPlane.address.port },
       pollIntervalMs: 500,

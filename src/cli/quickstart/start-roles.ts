@@ -31,6 +31,8 @@ export async function startRoles(options: RoleOptions): Promise<void> {
   const env = childEnvironment({
     HOLDFAST_DATA_DIR: settings.dataDir,
     HOLDFAST_DATABASE_URL: databaseUrl,
+    // With the embedded database there is no pooler to go past.
+    ...(settings.databaseUrl === undefined && { HOLDFAST_DATABASE_LISTEN_URL: databaseUrl }),
     HOLDFAST_HTTP_LISTEN: listeners.http.map(formatListenAddress).join(','),
     HOLDFAST_ADMIN_LISTEN: formatListenAddress(listeners.admin),
     HOLDFAST_STATUS_LISTEN: formatListenAddress(listeners.status),

@@ -6,15 +6,13 @@ ARG NODE_VERSION=26.10.0
 FROM node:${NODE_VERSION}-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-# Not `npm ci`: from npm 11 on it insists on lock entries for other platforms' optional packages,
-# also those it would not install. What is in the lock file is installed as locked. No scripts:
-# those of the development tools would download a second Node.
-RUN npm install --no-save --ignore-scripts
+# No scripts: those of the development tools would download a second Node.
+RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src ./src
 RUN node node_modules/typescript/bin/tsc -p .
 # Without the optional packages: they are the embedded PostgreSQL of `quickstart`.
-RUN rm -rf node_modules && npm install --no-save --ignore-scripts --omit=dev --omit=optional
+RUN rm -rf node_modules && npm ci --ignore-scripts --omit=dev --omit=optional
 
 FROM node:${NODE_VERSION}-bookworm-slim AS runtime
 ENV NODE_ENV=production \

@@ -29,6 +29,6 @@ export function watchLimits({ watch, workers }: GatewaySettings): WatchLimits {
 }
 
 /** Folder of the reports on stalled workers. */
-export function reportDirOf(dataDir: string): string {
+function reportDirOf(dataDir: string): string {
   return join(dataDir, 'reports')
 }

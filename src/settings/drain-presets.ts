@@ -16,5 +16,3 @@ export const DRAIN_WAIT_MS = {
   /** Probes every 10 s, out after 2, and up to 10 s more until all zones know. */
   nlb: 35_000,
 } as const
-
-export type DrainPreset = keyof typeof DRAIN_WAIT_MS

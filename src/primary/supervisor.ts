@@ -4,7 +4,6 @@ import type { Logger } from 'pino'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
-import { takeWorker } from './prefork.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionGuard } from './revision-guard.ts'
 import type { ServingConfig } from './serving-config.ts'
@@ -17,6 +16,8 @@ import { type WatchLimits, WorkerWatch } from './worker-watch.ts'
 const FAULTS = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SIGFPE'])
 /** A replacement that does not serve by then is given up; large configurations take seconds. */
 const START_TIMEOUT_MS = 30_000
+/** A connection may wait for a worker that is heard so many times as long as for a silent one. */
+const PATIENCE = 3
 /** Refused revisions that are remembered for the operator. */
 const MAX_REFUSED = 20
 
@@ -244,7 +245,7 @@ export class Supervisor implements ConfigEvents {
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
-    const link = new WorkerLink(takeWorker(), settings, {
+    const link = new WorkerLink(cluster.fork(), settings, {
       onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
@@ -293,7 +294,9 @@ export class Supervisor implements ConfigEvents {
 
   /** What did not reach the worker, since it stalls or has no file descriptor left, goes to others. */
   #takeBack(link: WorkerLink): void {
-    const sockets = link.takeUnaccepted(this.#watch.limits.stallMs)
+    const { stallMs } = this.#watch.limits
+    // A busy worker takes one in each turn of its loop: have patience with it.
+    const sockets = link.takeUnaccepted(link.silent ? stallMs : PATIENCE * stallMs)
     if (sockets.length > 0) this.#options.onUnaccepted(sockets)
   }
 

@@ -20,12 +20,18 @@ interface Arrived {
 export class ConnectionIntake {
   readonly #take: (socket: Socket) => void
   readonly #send: (message: WorkerMessage) => void
+  readonly #noteDelay: (ms: number) => void
   readonly #late = new Map<number, Socket>()
   #arrived: Arrived[] = []
 
-  constructor(take: (socket: Socket) => void, send: (message: WorkerMessage) => void) {
+  constructor(
+    take: (socket: Socket) => void,
+    send: (message: WorkerMessage) => void,
+    noteDelay: (ms: number) => void,
+  ) {
     this.#take = take
     this.#send = send
+    this.#noteDelay = noteDelay
   }
 
   receive(socket: Socket | undefined, { id, sentAtMs }: { id: number; sentAtMs: number }): void {
@@ -54,6 +60,8 @@ export class ConnectionIntake {
     const isLate = ({ sentAtMs }: Arrived) => now - sentAtMs > MAX_HAND_OVER_MS
     const late = arrived.filter(isLate)
     this.#send({ type: 'accepted', ids: arrived.map(idOf), late: late.map(idOf) })
+    // In the order sent: the first has waited longest.
+    this.#noteDelay(now - (arrived[0]?.sentAtMs ?? now))
     const stopped = monotonicMs() - now > MAX_PAUSE_MS
     for (const entry of arrived) {
       const { id, socket } = entry

@@ -140,7 +140,7 @@ function createWorker(settings: WorkerSettings): Worker {
   }
 
   const refusal = new ConnectionRefusal()
-  const intake = new ConnectionIntake((socket) => {
+  function take(socket: Socket): void {
     stats.connectionsTotal += 1
     if (engine.connections < settings.http.maxConnections) {
       engine.accept(socket)
@@ -148,7 +148,9 @@ function createWorker(settings: WorkerSettings): Worker {
       stats.countShed('connections')
       refusal.refuse(socket)
     }
-  }, send)
+  }
+
+  const intake = new ConnectionIntake(take, send, (ms) => overload.noteHandOver(ms))
   const { reportDir, stallReportMs, drainTimeoutMs } = settings
   startStallWatch({ reportDir, stalledAfterMs: stallReportMs, orphanLimitMs: drainTimeoutMs })
 

@@ -14,6 +14,12 @@ const RELAX_AT = 0.7
 /** Ticks above the bound before anything is done: one long turn is no overload. */
 const PATIENCE = 2
 
+/**
+ * Each connection takes a turn of the loop to be handed over, so long turns make new ones queue in
+ * the primary. One that waited this many times the bound counts like a delay of the bound.
+ */
+const HAND_OVER_TURNS = 4
+
 /** Why a request or a connection was turned away. */
 export type ShedReason = 'pending-requests' | 'event-loop' | 'connections'
 
@@ -41,6 +47,7 @@ export class OverloadGuard {
   readonly #timer: NodeJS.Timeout | undefined
   #ticksAbove = 0
   #overloaded = false
+  #longestHandOverMs = 0
   /** Share of the new requests that is let through. */
   #admitted = 1
 
@@ -52,7 +59,9 @@ export class OverloadGuard {
       const meanMs = this.#loopDelay.mean / NANOSECONDS_PER_MS
       this.#loopDelay.reset()
       // Not a number without a sample: the loop turned too seldom for one.
-      this.judge(Number.isNaN(meanMs) ? TICK_MS : meanMs)
+      const loopMs = Number.isNaN(meanMs) ? TICK_MS : meanMs
+      this.judge(Math.max(loopMs, this.#longestHandOverMs / HAND_OVER_TURNS))
+      this.#longestHandOverMs = 0
     }, TICK_MS).unref()
   }
 
@@ -71,6 +80,11 @@ export class OverloadGuard {
       return 'pending-requests'
     }
     return this.#admitted < 1 && Math.random() >= this.#admitted ? 'event-loop' : undefined
+  }
+
+  /** A connection took so long from the primary to us. */
+  noteHandOver(ms: number): void {
+    if (ms > this.#longestHandOverMs) this.#longestHandOverMs = ms
   }
 
   /** Takes the mean delay of the last tick. */

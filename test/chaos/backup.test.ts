@@ -10,9 +10,10 @@ import { ConfigState } from '../../src/model/config-state.ts'
 import { createBackup } from '../../src/primary/backup/backup.ts'
 import { temporaryFolder } from '../helpers/stack.ts'
 import { configAt } from './revision-config.ts'
+import { rounds } from './scale.ts'
 
-const DAMAGES = 1_000
-const KILLS = 20
+const DAMAGES = rounds(1_000)
+const KILLS = rounds(20)
 const WRITER = fileURLToPath(new URL('backup-writer.ts', import.meta.url))
 const log = pino({ level: 'silent' })
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { ConfigState } from '../model/config-state.ts'
+import { EMPTY_DIGEST } from '../model/digest.ts'
 import { ConfigError } from '../model/errors.ts'
 import { RESOURCE_KINDS } from '../model/resource-kind.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -52,8 +53,9 @@ export class EmptyGuard {
 
 /** Empty, and not by deletes that followed on what is served. */
 function isUnfounded(snapshot: Snapshot, { mark, size }: ConfigState): boolean {
-  const { epoch, revision } = snapshot._meta
-  const follows = epoch === mark.epoch && revision >= mark.revision
+  const { epoch, revision, digest } = snapshot._meta
+  // Another digest: the objects were removed behind the back of the history.
+  const follows = epoch === mark.epoch && revision >= mark.revision && digest === EMPTY_DIGEST
   return size > 0 && !follows && isEmpty(snapshot)
 }
 

@@ -2,16 +2,22 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import pino from 'pino'
 import { ConfigState } from '../../src/model/config-state.ts'
+import { EMPTY_DIGEST } from '../../src/model/digest.ts'
 import { SNAPSHOT_FORMAT, type Snapshot } from '../../src/model/snapshot.ts'
 import { EmptyGuard } from '../../src/primary/empty-guard.ts'
 
-function snapshotOf(epoch: string, revision: number, routes: number): Snapshot {
-  const _meta = { format: SNAPSHOT_FORMAT, group: 'default', digest: '', generatedAt: '' }
+function snapshotOf(
+  epoch: string,
+  revision: number,
+  routes: number,
+  digest = EMPTY_DIGEST,
+): Snapshot {
+  const _meta = { format: SNAPSHOT_FORMAT, group: 'default', digest, generatedAt: '' }
   const bodies = Array.from({ length: routes }, (_, n) => ({ id: String(n), uri: '/' }))
   return { _meta: { ..._meta, epoch, revision }, routes: bodies }
 }
 
-type At = [epoch: string, revision: number, routes: number]
+type At = [epoch: string, revision: number, routes: number, digest?: string]
 
 const EMPTY = ConfigState.from(snapshotOf('a', 5, 0))
 const SERVED = ConfigState.from(snapshotOf('a', 5, 2))
@@ -23,6 +29,7 @@ suite('empty guard', () => {
     { name: 'another history, empty', at: ['b', 0, 0], refused: true },
     { name: 'another history, emptied later on', at: ['b', 9, 0], refused: true },
     { name: 'the last object was deleted', at: ['a', 6, 0], refused: false },
+    { name: 'its digest is of objects', at: ['a', 6, 0, '1f'], refused: true },
     { name: 'rewound to before the first object', at: ['a', 0, 0], refused: true },
     { name: 'rewound to fewer objects', at: ['a', 3, 1], refused: false },
   ]

@@ -1,3 +1,4 @@
+import { prefork } from '../primary/prefork.ts'
 import { loadGatewaySettings } from '../settings/gateway-settings.ts'
 import { createLogger } from '../support/logger.ts'
 import { runRole } from './run-role.ts'
@@ -11,6 +12,7 @@ export function runGatewayVerb({ envFile, configFile: bootFile }: Flags): Promis
   const stopTimeoutMs = () => settings.drainWaitMs + settings.drainTimeoutMs
   return runRole(log, stopTimeoutMs, async () => {
     // After the settings: what is wrong with them is said at once.
+    prefork(settings.workers)
     const { runGateway } = await import('../primary/main.ts')
     const gateway = await runGateway(settings, log, { bootFile })
     return {

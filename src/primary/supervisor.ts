@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
+import { takeWorker } from './prefork.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionGuard } from './revision-guard.ts'
 import type { ServingConfig } from './serving-config.ts'
@@ -245,7 +246,7 @@ export class Supervisor implements ConfigEvents {
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
-    const link = new WorkerLink(cluster.fork(), settings, {
+    const link = new WorkerLink(takeWorker(), settings, {
       onServing: () => this.#onServing(link),
       onSnapshotNeeded: (needy, reason) => {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
@@ -276,9 +277,8 @@ export class Supervisor implements ConfigEvents {
       return
     }
     const fields = { worker: link.id, pid: link.pid, code, signal }
-    if (!link.draining && !link.condemned) {
-      this.#blame(link, code !== null || FAULTS.has(signal ?? ''))
-    }
+    const byItself = code !== null || FAULTS.has(signal ?? '')
+    if (byItself && !link.draining && !link.condemned) this.#blame(link)
     if (link.condemned) this.#options.log.info(fields, 'lost worker ended')
     else if (link.draining) this.#options.log.info(fields, 'drained worker ended')
     else this.#replaceDead(link, fields)
@@ -310,7 +310,7 @@ export class Supervisor implements ConfigEvents {
     log.error(fields, 'worker hangs, replacing it')
     this.#awaited.get(link)?.reject(new Error('the new worker hangs'))
     // Before the replacement starts: it would hang of the same revision.
-    this.#blame(link, true)
+    this.#blame(link)
     const report = writeStallReport(link.settings.reportDir, link, silentMs).then(
       (path) => log.warn({ worker: link.id, path }, 'stall report written'),
       (err) => log.warn({ err, worker: link.id }, 'stall report could not be written'),
@@ -342,11 +342,11 @@ export class Supervisor implements ConfigEvents {
   }
 
   /** Takes back the revisions that this death proves to be deadly. */
-  #blame(link: WorkerLink, genuine: boolean): void {
+  #blame(link: WorkerLink): void {
     const config = this.#config
     if (config === undefined || this.#stopping !== undefined) return
     const applied = link.applied?.revision
-    const death = { applied, servingAt: link.servingAt, genuine, at: performance.now() }
+    const death = { applied, servingAt: link.servingAt, at: performance.now() }
     const survivors = this.#active.map((other) => ({
       applied: other.applied?.revision,
       servingAt: other.servingAt,

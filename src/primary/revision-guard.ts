@@ -14,13 +14,11 @@ interface Recent {
   tries: number
 }
 
-/** How a worker ended; times are of one monotonic clock. */
+/** How a worker ended by itself: an error, an abort, a stall. Times are of one monotonic clock. */
 export interface WorkerDeath {
   /** Revision it had acknowledged last; undefined: it never served. */
   applied: number | undefined
   servingAt: number | undefined
-  /** It died of itself (an error, an abort, a stall), not of a signal from elsewhere. */
-  genuine: boolean
   at: number
 }
 
@@ -32,8 +30,8 @@ export interface Survivor {
 
 /**
  * Finds the revision that workers die of: each death within seconds of a revision, or before the
- * worker acknowledged it, is a try of that revision; at the second it is guilty. A worker killed
- * from elsewhere counts only while no other worker lives well with the revision.
+ * worker acknowledged it, is a try of that revision; at the second it is guilty. Workers killed from
+ * elsewhere say nothing: whoever kills them would have innocent revisions taken back.
  */
 export class RevisionGuard {
   #recent: Recent[] = []
@@ -61,7 +59,7 @@ export class RevisionGuard {
     const possible = recent.filter(
       (entry) =>
         isPossible(entry, death) &&
-        (entry.tries > 0 && death.genuine ? true : !survivors.some(livesWith(entry, death.at))),
+        (entry.tries > 0 || !survivors.some(livesWith(entry, death.at))),
     )
     // What was suspected before and fits again; nothing new is blamed then.
     const again = possible.filter(({ tries }) => tries > 0)
@@ -74,9 +72,9 @@ export class RevisionGuard {
   }
 }
 
-function isPossible(entry: Recent, { applied, servingAt, genuine, at }: WorkerDeath): boolean {
+function isPossible(entry: Recent, { applied, servingAt, at }: WorkerDeath): boolean {
   if (applied === undefined || entry.revision > applied) return true
-  return genuine && at - Math.max(entry.at, servingAt ?? at) < SUSPECT_MS
+  return at - Math.max(entry.at, servingAt ?? at) < SUSPECT_MS
 }
 
 /** Whether a worker has served the revision for long enough to say that it does no harm. */

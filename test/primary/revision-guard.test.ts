@@ -3,12 +3,11 @@ import { suite, test } from 'node:test'
 import { RevisionGuard, type WorkerDeath } from '../../src/primary/revision-guard.ts'
 
 /** A worker that crashed while it applied revision 8. */
-const APPLYING: WorkerDeath = { applied: 7, servingAt: 0, genuine: true, at: 100_000 }
+const APPLYING: WorkerDeath = { applied: 7, servingAt: 0, at: 100_000 }
 /** A worker that crashed at its start. */
 const STARTING: WorkerDeath = {
   applied: undefined,
   servingAt: undefined,
-  genuine: true,
   at: 101_000,
 }
 
@@ -46,18 +45,11 @@ suite('RevisionGuard', () => {
     assert.deepEqual(guard.died(death, []), [])
   })
 
-  test('does not blame what was acknowledged for a kill from elsewhere', () => {
-    const guard = guardWith([8, 99_000])
-    const killed = { ...APPLYING, applied: 8, genuine: false }
-    guard.died(killed, [])
-    assert.deepEqual(guard.died(killed, []), [])
-  })
-
   test('does not blame what another worker lives well with', () => {
     const guard = guardWith([8, 90_000])
     const survivors = [{ applied: 8, servingAt: 0 }]
-    guard.died({ ...STARTING, genuine: false }, survivors)
-    assert.deepEqual(guard.died({ ...STARTING, genuine: false }, survivors), [])
+    guard.died(STARTING, survivors)
+    assert.deepEqual(guard.died(STARTING, survivors), [])
   })
 
   test('tries a revision anew that was sent anew', () => {

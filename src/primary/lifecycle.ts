@@ -29,6 +29,7 @@ const FIXED = [
   'gatewayGroup',
   'keys',
   'configProvider',
+  'configFile',
   'workers',
   'statusListen',
   'metricsListen',
@@ -95,6 +96,7 @@ export class Lifecycle {
     const kept = Object.fromEntries(fixed.map((name) => [name, this.#settings[name]]))
     this.#settings = { ...settings, ...kept }
     for (const logger of this.#parts.loggers) logger.level = settings.logLevel
+    this.#parts.config.reload()
     if (acceptor.opened && this.inherited.http.length === 0) {
       await acceptor.listen(this.#settings.httpListen)
     }

@@ -84,4 +84,30 @@ suite('ServingConfig', () => {
     delta.to.revision += 1
     assert.throws(() => config.apply(delta), { code: 'GW_SNAPSHOT_INVALID' })
   })
+
+  test('takes back what a revision changed, until it is changed again', async () => {
+    const source = sourceOf(GOOD)
+    const config = await ServingConfig.build(source)
+    const before = config.mark.digest
+    config.apply(nextDelta(source, put({ ...GOOD, uri: '/deadly' })))
+    assert.equal(config.refuse(2, 'workers died of it'), 1)
+    assert.deepEqual(config.bodies('routes'), [GOOD])
+    assert.equal(config.mark.digest, before)
+    assert.deepEqual([...config.refusedRevisions], [2])
+
+    const again = await ServingConfig.build(source, config)
+    assert.deepEqual(again.bodies('routes'), [GOOD])
+    const healed = { ...GOOD, uri: '/healed' }
+    again.apply(nextDelta(source, put(healed)))
+    assert.deepEqual(again.bodies('routes'), [healed])
+    assert.equal(again.refusedRevisions.size, 0)
+  })
+
+  test('takes back a deletion', async () => {
+    const source = sourceOf(GOOD)
+    const config = await ServingConfig.build(source)
+    config.apply(nextDelta(source, { op: 'delete', kind: 'routes', id: '1' }))
+    assert.equal(config.refuse(2, 'workers died of it'), 1)
+    assert.deepEqual(config.bodies('routes'), [GOOD])
+  })
 })

@@ -28,13 +28,6 @@ interface Probe {
   error?: unknown
 }
 
-/** No host of the list can be used. */
-export interface ElectionFailure {
-  reason: string
-  /** Retrying soon is pointless: every host that answered refuses the credentials. */
-  credentials: boolean
-}
-
 export interface ElectionOptions {
   connectTimeoutMs: number
   applicationName: string
@@ -193,11 +186,21 @@ function failure(probes: Probe[], session: SessionAttrs): Error {
     }
     return `${address.label} is not ${session} (${describeRole(role)})`
   })
-  const answered = probes.filter((probe) => probe.error === undefined)
-  const refused = probes.filter((probe) => isCredentialFailure(probe.error))
-  const credentials = refused.length > 0 && answered.length === 0
-  const error = unavailable(reasons.join('; '), probes.find((probe) => probe.error)?.error)
-  return Object.assign(error, { credentials })
+  return unavailable(reasons.join('; '), causeOf(probes))
+}
+
+/**
+ * What decides how soon to try again: wrong credentials only if no host has answered, for one that
+ * has may be promoted at any moment.
+ */
+function causeOf(probes: Probe[]): unknown {
+  const refused = probes.find(({ error }) => isCredentialFailure(error))
+  const answered = probes.some(({ role }) => role !== undefined)
+  const cause =
+    refused !== undefined && !answered
+      ? refused
+      : probes.find(({ error }) => error !== undefined && !isCredentialFailure(error))
+  return cause?.error
 }
 
 function describeRole({ standby, readOnly }: HostRole): string {

@@ -80,6 +80,8 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
     HOLDFAST_HTTP_LISTEN: '127.0.0.1:0',
     HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
     HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+    // A test machine that is busy with other tests is not what the gateway should shed load for.
+    HOLDFAST_OVERLOAD_LOOP_DELAY_MS: '5000',
     ...options.env,
   }
   const process = startHoldfast(t, ['gateway', ...(options.args ?? [])], settings, options.inherit)

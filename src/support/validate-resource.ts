@@ -38,14 +38,7 @@ const compile: CompileSchema = (schema) => ajv.compile(schema)
 
 const validators = new Map<ResourceKind, ValidateFunction>()
 
-/**
- * Compiles what validates these kinds, 10 to 90 ms each, which otherwise happens at first use: a
- * worker needs few of them and starts 0.1 s sooner without the others.
- */
-export function prepareValidators(kinds: readonly ResourceKind[]): void {
-  for (const kind of kinds) validatorOf(kind)
-}
-
+/** Compiled at first use, 10 to 90 ms each: most processes need few of them. */
 function validatorOf(kind: ResourceKind): ValidateFunction {
   let validate = validators.get(kind)
   if (validate === undefined) {

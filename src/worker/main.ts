@@ -9,10 +9,8 @@ import {
   type WorkerMessage,
   type WorkerSettings,
 } from '../model/ipc.ts'
-import type { ResourceKind } from '../model/resource-kind.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
-import { prepareValidators } from '../support/validate-resource.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
@@ -25,8 +23,6 @@ import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
 
 const HEARTBEAT_MS = 500
-/** The kinds that a route table is made of. */
-const COMPILED_KINDS: readonly ResourceKind[] = ['routes', 'services', 'upstreams']
 
 /** Runs this process as a gateway worker: it does what the primary says over IPC. */
 export function runWorker(): void {
@@ -45,8 +41,6 @@ export function runWorker(): void {
     if (worker === undefined) process.exit(EXIT.OK)
     else worker.drainAlone()
   })
-  // Now, not when the first of a kind is put: that would stall the requests under way.
-  prepareValidators(COMPILED_KINDS)
   // The next worker finds all of this compiled: half of a start's CPU time.
   flushCompileCache()
   send({ type: 'hello', version: IPC_VERSION })

@@ -19,6 +19,11 @@ const PATIENCE = 2
  * the primary. One that waited this many times the bound counts like a delay of the bound.
  */
 const HAND_OVER_TURNS = 4
+/**
+ * More hand-overs in a tick than this mean that turns are short (below 10 ms): then the connections
+ * themselves are too many, and it would help none of them to refuse the requests on others.
+ */
+const MAX_STARVED_HAND_OVERS = TICK_MS / 10
 
 /** Why a request or a connection was turned away. */
 export type ShedReason = 'pending-requests' | 'event-loop' | 'connections'
@@ -48,6 +53,7 @@ export class OverloadGuard {
   #ticksAbove = 0
   #overloaded = false
   #longestHandOverMs = 0
+  #handOvers = 0
   /** Share of the new requests that is let through. */
   #admitted = 1
 
@@ -59,9 +65,7 @@ export class OverloadGuard {
       const meanMs = this.#loopDelay.mean / NANOSECONDS_PER_MS
       this.#loopDelay.reset()
       // Not a number without a sample: the loop turned too seldom for one.
-      const loopMs = Number.isNaN(meanMs) ? TICK_MS : meanMs
-      this.judge(Math.max(loopMs, this.#longestHandOverMs / HAND_OVER_TURNS))
-      this.#longestHandOverMs = 0
+      this.judge(Number.isNaN(meanMs) ? TICK_MS : meanMs)
     }, TICK_MS).unref()
   }
 
@@ -84,12 +88,14 @@ export class OverloadGuard {
 
   /** A connection took so long from the primary to us. */
   noteHandOver(ms: number): void {
+    this.#handOvers += 1
     if (ms > this.#longestHandOverMs) this.#longestHandOverMs = ms
   }
 
-  /** Takes the mean delay of the last tick. */
-  judge(delayMs: number): void {
+  /** Takes the mean delay of the last tick, and the hand-overs noted since the one before. */
+  judge(loopDelayMs: number): void {
     const { maxLoopDelayMs } = this.#options
+    const delayMs = Math.max(loopDelayMs, this.#takeHandOverDelay())
     if (delayMs >= maxLoopDelayMs) this.#above(maxLoopDelayMs / delayMs)
     else if (delayMs < maxLoopDelayMs * RELAX_AT) this.#below()
   }
@@ -97,6 +103,14 @@ export class OverloadGuard {
   stop(): void {
     clearInterval(this.#timer)
     this.#loopDelay.disable()
+  }
+
+  #takeHandOverDelay(): number {
+    const starved = this.#handOvers <= MAX_STARVED_HAND_OVERS
+    const delayMs = starved ? this.#longestHandOverMs / HAND_OVER_TURNS : 0
+    this.#handOvers = 0
+    this.#longestHandOverMs = 0
+    return delayMs
   }
 
   #above(bearable: number): void {

@@ -11,10 +11,10 @@ import {
 } from '../model/secret-value.ts'
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { createRouter, type Router } from '../routing/router.ts'
-import { withDefaults } from '../support/validate-resource.ts'
 import { matchRule } from './match-rule.ts'
 import { ReferenceIndex } from './reference-index.ts'
 import type { RoutePlan } from './route-plan.ts'
+import type { StoredRoute, StoredService, StoredUpstream } from './stored-objects.ts'
 import { UpstreamCell } from './upstream-cell.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
 
@@ -143,7 +143,7 @@ export class RouteTable {
   }
 
   #compileUpstream(id: string, body: ResourceBody): void {
-    const upstream = this.#factory.create(withDefaults('upstreams', body))
+    const upstream = this.#factory.create(body as StoredUpstream)
     const known = this.#upstreams.get(id)
     const cell = known ?? new UpstreamCell()
     cell.hold(upstream)
@@ -152,7 +152,7 @@ export class RouteTable {
   }
 
   #compileService(id: string, body: ResourceBody): void {
-    const service = withDefaults('services', body)
+    const service = body as StoredService
     const known = this.#services.get(id)
     const cell = known?.cell ?? new UpstreamCell()
     if (service.upstream === undefined && service.upstream_id === undefined) cell.clear()
@@ -164,7 +164,7 @@ export class RouteTable {
   }
 
   #compileRoute(id: string, body: ResourceBody): void {
-    const route = withDefaults('routes', body)
+    const route = body as StoredRoute
     const serviceId = route.service_id === undefined ? undefined : String(route.service_id)
     const service = serviceId === undefined ? undefined : this.#service(serviceId)
     const rule = matchRule(route, service?.hosts ?? [])

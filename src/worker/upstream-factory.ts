@@ -1,5 +1,4 @@
 import type { Timeout } from '../model/schemas/timeout.ts'
-import type { Upstream as UpstreamBody } from '../model/schemas/upstream.ts'
 import type { Nodes } from '../model/schemas/upstream-nodes.ts'
 import type { ClientPool } from '../upstream/client-pool.ts'
 import {
@@ -8,8 +7,11 @@ import {
   type Timeouts,
   type Upstream,
 } from '../upstream/upstream.ts'
+import type { StoredUpstream } from './stored-objects.ts'
 
 const MS_PER_SECOND = 1000
+/** Node's timers take more for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
@@ -24,14 +26,15 @@ export class UpstreamFactory {
   }
 
   /** @throws ConfigError when the configuration asks for what can't be built. */
-  create(body: UpstreamBody): Upstream {
+  create(body: StoredUpstream): Upstream {
+    const { scheme = 'http', pass_host: passHost = 'pass' } = body
     return createUpstream(
       {
-        nodes: nodesOf(body.nodes ?? [], DEFAULT_PORTS[body.scheme] ?? 80),
-        scheme: body.scheme,
+        nodes: nodesOf(body.nodes ?? [], DEFAULT_PORTS[scheme] ?? 80),
+        scheme,
         timeouts: this.timeoutsOf(body.timeout) ?? this.#defaults,
         retries: body.retries,
-        passHost: body.pass_host,
+        passHost,
         upstreamHost: body.upstream_host,
       },
       this.#clients,
@@ -42,9 +45,9 @@ export class UpstreamFactory {
   timeoutsOf(timeout: Timeout | undefined): Timeouts | undefined {
     if (timeout === undefined) return undefined
     return {
-      connectMs: timeout.connect * MS_PER_SECOND,
-      sendMs: timeout.send * MS_PER_SECOND,
-      readMs: timeout.read * MS_PER_SECOND,
+      connectMs: toMs(timeout.connect),
+      sendMs: toMs(timeout.send),
+      readMs: toMs(timeout.read),
     }
   }
 }
@@ -71,4 +74,8 @@ function nodesOf(nodes: Nodes, defaultPort: number): NodeConfig[] {
 
 function withoutBrackets(host: string): string {
   return host.startsWith('[') ? host.slice(1, -1) : host
+}
+
+function toMs(seconds: number): number {
+  return Math.min(seconds * MS_PER_SECOND, MAX_TIMER_MS)
 }

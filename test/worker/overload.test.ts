@@ -59,6 +59,22 @@ suite('OverloadGuard', () => {
     assert.deepEqual(changes, [true, false])
   })
 
+  const handOvers = [
+    { name: 'few that waited long, behind long turns', count: 5, ms: 2_000, overloaded: true },
+    { name: 'few that waited a little', count: 5, ms: 300, overloaded: false },
+    { name: 'a flood: refused requests would not help', count: 500, ms: 5_000, overloaded: false },
+  ]
+  for (const { name, count, ms, overloaded } of handOvers) {
+    test(`${overloaded ? 'sheds' : 'does not shed'} for new connections: ${name}`, (t) => {
+      const { guard, judge } = createGuard(t)
+      for (let tick = 0; tick < 4; tick++) {
+        for (let n = 0; n < count; n++) guard.noteHandOver(ms)
+        judge(10, 1)
+      }
+      assert.equal(guard.overloaded, overloaded)
+    })
+  }
+
   test('sheds what is beyond the pending requests', (t) => {
     assert.equal(createGuard(t, 10).guard.reason(), undefined)
     assert.equal(createGuard(t, 11).guard.reason(), 'pending-requests')

@@ -33,13 +33,6 @@ suite('RouteTable with secrets', () => {
     assert.equal(table.mark.digest, stored.toString())
   })
 
-  test('quarantines an object whose secret did not come, without quoting anything', () => {
-    const table = createTable()
-    table.load('upstreams', SEALED)
-    assert.equal(table.quarantined.length, 1)
-    assert.doesNotMatch(table.quarantined[0]?.reason ?? '', /aes256gcm/)
-  })
-
   test('takes secrets with a delta and forgets them with their object', () => {
     const table = createTable()
     const stored = new ContentDigest()

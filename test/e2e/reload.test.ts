@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../helpers/postgres.ts'
+import { endProcess, startHoldfast } from '../helpers/process.ts'
 import {
   type Gateway,
   startControl,
@@ -112,7 +113,6 @@ suite('SIGHUP', () => {
     const folder = await temporaryFolder(t)
     const logFile = join(folder, 'control.log')
     const { url } = await createTestDatabase(t)
-    const { startHoldfast } = await import('../helpers/process.ts')
     const control = startHoldfast(t, ['control'], {
       HOLDFAST_DATABASE_URL: url,
       HOLDFAST_ADMIN_KEY: 'test-admin-key-0123456789abcdef',
@@ -167,15 +167,6 @@ suite('drain', () => {
     assert.deepEqual(failures, [])
   })
 })
-
-/** Kills a process that may be gone already. */
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH')
-  }
-}
 
 suite('hand-over', () => {
   test('a new process takes the listening sockets, no connection is refused', async (t) => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
@@ -55,6 +56,8 @@ export function startHoldfast(
   })
   const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
   t.after(async () => {
+    // A worker that hangs would outlive its primary.
+    for (const pid of childrenOf(child.pid)) endProcess(pid)
     child.kill('SIGKILL')
     await exited
   })
@@ -98,6 +101,24 @@ export function startHoldfast(
       child.kill('SIGTERM')
       return exited
     },
+  }
+}
+
+/** Processes that this one has started; none where /proc does not tell. */
+function childrenOf(pid: number | undefined): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+  } catch {
+    return []
+  }
+}
+
+/** Kills a process that may be gone already. */
+export function endProcess(pid: number): void {
+  try {
+    if (pid > 0) process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

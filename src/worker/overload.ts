@@ -20,10 +20,10 @@ const PATIENCE = 2
  */
 const HAND_OVER_TURNS = 4
 /**
- * More hand-overs in a tick than this mean that turns are short (below 10 ms): then the connections
+ * More hand-overs in a tick than this mean that turns are short (below 4 ms): then the connections
  * themselves are too many, and it would help none of them to refuse the requests on others.
  */
-const MAX_STARVED_HAND_OVERS = TICK_MS / 10
+const MAX_STARVED_HAND_OVERS = TICK_MS / 4
 
 /** Why a request or a connection was turned away. */
 export type ShedReason = 'pending-requests' | 'event-loop' | 'connections'

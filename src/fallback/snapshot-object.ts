@@ -2,10 +2,8 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGzip, gunzip } from 'node:zlib'
-import { ConfigState } from '../model/config-state.ts'
-import { RESOURCE_KINDS } from '../model/resource-kind.ts'
 import { SNAPSHOT_FORMAT, type Snapshot } from '../model/snapshot.ts'
-import { TimeSlice } from '../support/time-slice.ts'
+import { loadConfigState } from '../support/load-config-state.ts'
 import type { ExportedSnapshot } from './object-layout.ts'
 import { parseLines, snapshotLines } from './snapshot-lines.ts'
 import { StoreFailure } from './store-failure.ts'
@@ -81,19 +79,9 @@ async function findMismatch(
   if (meta.epoch !== epoch || meta.revision !== revision) {
     return `is revision ${meta.epoch}/${meta.revision}, not the one its name says`
   }
-  const found = await digestOf(snapshot).catch(() => 'none')
+  const found = await loadConfigState(snapshot).then(
+    (state) => state.mark.digest,
+    () => 'none',
+  )
   return found === digest ? undefined : 'has a content that differs from its digest'
-}
-
-/** In slices: hashing 100 000 objects at once would stall the event loop. */
-async function digestOf(snapshot: Snapshot): Promise<string> {
-  const state = new ConfigState(snapshot._meta.group, snapshot._meta)
-  const slice = new TimeSlice()
-  for (const kind of RESOURCE_KINDS) {
-    for (const body of snapshot[kind] ?? []) {
-      state.load(kind, body)
-      if (slice.due) await slice.pause()
-    }
-  }
-  return state.mark.digest
 }

@@ -1,10 +1,8 @@
 import type { Logger } from 'pino'
-import { ConfigState } from '../model/config-state.ts'
-import { RESOURCE_KINDS } from '../model/resource-kind.ts'
 import type { Delta } from '../model/revision.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { loadConfigState } from '../support/load-config-state.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
-import { TimeSlice } from '../support/time-slice.ts'
 import type { Backup, LoadedBackup } from './backup/backup.ts'
 import { lastGoodState } from './backup/quarantine-record.ts'
 import { ConfigTier, type SyncState } from './config-tier.ts'
@@ -182,7 +180,7 @@ export class ConfigService {
     isWanted: () => boolean,
     previous?: ServingConfig,
   ): Promise<boolean> {
-    const source = await loadState(snapshot)
+    const source = await loadConfigState(snapshot)
     const same = this.#serving?.source.mark
     const { epoch, revision, digest } = source.mark
     const isSame = same?.epoch === epoch && same.revision === revision && same.digest === digest
@@ -209,19 +207,6 @@ export class ConfigService {
     this.#events.onDelta(served)
     this.#sources.backup.schedule()
   }
-}
-
-/** Builds the state in slices: hashing 100 000 objects at once would stall the event loop. */
-async function loadState(snapshot: Snapshot): Promise<ConfigState> {
-  const state = new ConfigState(snapshot._meta.group, snapshot._meta)
-  const slice = new TimeSlice()
-  for (const kind of RESOURCE_KINDS) {
-    for (const body of snapshot[kind] ?? []) {
-      state.load(kind, body)
-      if (slice.due) await slice.pause()
-    }
-  }
-  return state
 }
 
 function timeout(ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { syncFolder } from './sync-folder.ts'
 
 /**
  * Writes a file that is the old or the new one, whole, whenever the machine dies: temp file in the
@@ -34,15 +35,5 @@ async function writeDurably(path: string, data: string | Uint8Array, mode: numbe
     await file.sync()
   } finally {
     await file.close()
-  }
-}
-
-/** Without it the rename itself may be lost with the power: a folder is a file of names. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Snapshot } from '../../model/snapshot.ts'
+import { syncFolder } from '../../support/sync-folder.ts'
 import { type Checksum, ChecksumBuilder } from './checksum.ts'
 import { encodeSnapshot } from './encode-snapshot.ts'
 import type { Generation } from './generations.ts'
@@ -71,14 +72,4 @@ async function writeFile<T>(path: string, write: (file: FileHandle) => Promise<T
 async function inodeOf(file: FileHandle): Promise<string> {
   const { ino } = await file.stat({ bigint: true })
   return String(ino)
-}
-
-/** Without it the renames themselves may be lost with the power: a folder is a file of names. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }

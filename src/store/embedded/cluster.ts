@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chown, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GatewayError } from '../../model/errors.ts'
+import { syncFolder } from '../../support/sync-folder.ts'
 import type { PostgresAccount } from './account.ts'
 import type { PostgresBinaries } from './binaries.ts'
 import { run } from './run.ts'
@@ -81,15 +82,6 @@ async function removeUnfinished(dataDir: string): Promise<void> {
     if (name.startsWith('unfinished-')) {
       await rm(join(dataDir, name), { recursive: true, force: true })
     }
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

@@ -2,6 +2,9 @@ import type { ShownResource } from './resource-answer.ts'
 
 const PAGE_SIZE = { min: 10, max: 500 }
 
+/** Query parameters by which APISIX narrows a list. */
+const FILTERS = ['name', 'label', 'uri', 'filter']
+
 /** What a list answers, or why it cannot. */
 export type ListPage =
   | { ok: true; total: number; list: ShownResource[] }
@@ -12,6 +15,11 @@ export type ListPage =
  * key.
  */
 export function pageOf(resources: ShownResource[], query: Record<string, unknown>): ListPage {
+  const filter = FILTERS.find((name) => query[name] !== undefined)
+  if (filter !== undefined) {
+    // Passed over, a script that deletes what it finds would delete everything.
+    return { ok: false, reason: `${filter} is a filter that is not supported yet` }
+  }
   const total = resources.length
   const { page: pageText, page_size: sizeText } = query
   if (pageText === undefined || sizeText === undefined) {

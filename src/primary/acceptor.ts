@@ -6,6 +6,11 @@ const MAX_WAITING = 1024
 /** How long one may wait: a worker is back well before a client gives up. */
 const MAX_WAIT_MS = 5_000
 const BACKLOG = 1024
+/** Connections on their way to one worker; with more, a flood would use up our descriptors. */
+const MAX_IN_TRANSIT = 512
+const BUSY =
+  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
+const REFUSED_LOG_GAP_MS = 10_000
 
 export interface ListenAddress {
   host: string
@@ -17,6 +22,8 @@ type ListenTarget = ListenAddress | { fd: number }
 /** Takes connections; the acceptor chooses in turn among those that serve. */
 export interface ConnectionTaker {
   readonly serving: boolean
+  /** Connections sent that have not arrived yet. */
+  readonly inTransit: number
   sendConnection(socket: Socket): void
 }
 
@@ -32,6 +39,7 @@ export class Acceptor {
   readonly #takers: () => readonly ConnectionTaker[]
   #turn = 0
   #opened = false
+  #refusedLogAt = Number.NEGATIVE_INFINITY
   #waiting: { socket: Socket; since: number }[] = []
 
   constructor(takers: () => readonly ConnectionTaker[], log: Logger) {
@@ -131,10 +139,25 @@ export class Acceptor {
   }
 
   #dispatch(socket: Socket): void {
-    const takers = this.#takers().filter((taker) => taker.serving)
-    const taker = takers[this.#turn++ % takers.length]
-    if (taker === undefined) this.#wait(socket)
+    const serving = this.#takers().filter((taker) => taker.serving)
+    if (serving.length === 0) {
+      this.#wait(socket)
+      return
+    }
+    const free = serving.filter((taker) => taker.inTransit < MAX_IN_TRANSIT)
+    const taker = free[this.#turn++ % free.length]
+    if (taker === undefined) this.#refuse(socket)
     else taker.sendConnection(socket)
+  }
+
+  /** More connections come than the workers can take: each one held here costs a descriptor. */
+  #refuse(socket: Socket): void {
+    socket.end(BUSY)
+    socket.destroySoon()
+    const now = performance.now()
+    if (now - this.#refusedLogAt < REFUSED_LOG_GAP_MS) return
+    this.#refusedLogAt = now
+    this.#log.warn('connections come faster than workers take them, refusing some with 503')
   }
 
   #wait(socket: Socket): void {

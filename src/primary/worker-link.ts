@@ -90,6 +90,10 @@ export class WorkerLink implements WorkerView {
     return this.applied !== undefined && this.#process.isConnected()
   }
 
+  get inTransit(): number {
+    return this.#handedOver.size
+  }
+
   /** Sends all of the configuration, in chunks; deltas sent from now on follow on it. */
   sendSnapshot(config: ServingConfig): void {
     if (!this.configured) return

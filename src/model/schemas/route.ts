@@ -49,7 +49,14 @@ function checkAlternatives(route: Route): string | undefined {
   if (route.uri === undefined && route.uris === undefined) {
     return 'invalid configuration: property "uri" is required (or "uris")'
   }
-  return undefined
+  const bad = [route.uri, ...(route.uris ?? [])].find((uri) => uri !== undefined && !isUri(uri))
+  return bad === undefined
+    ? undefined
+    : `invalid configuration: property "uri" validation failed: ${JSON.stringify(bad)} must start with / (or be * alone)`
+}
+
+function isUri(uri: string): boolean {
+  return uri.startsWith('/') || uri === '*'
 }
 
 const ALTERNATIVES = [

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import { type Gateway, startControl, startGateway, until } from '../helpers/stack.ts'
 import { startNode } from '../helpers/upstream-node.ts'
+import { isShortForm } from './scale.ts'
 
 const COSTLY = fileURLToPath(new URL('../helpers/costly-requests.ts', import.meta.url))
 
@@ -134,6 +135,7 @@ suite('out of file descriptors', () => {
 
 suite('more requests than a worker can serve', () => {
   test('some are served soon, the rest refused soon, and it is over soon', async (t) => {
+    if (isShortForm) return t.skip('latencies under overload: in the whole suite only')
     const { gateway } = await startServing(t, {
       HOLDFAST_OVERLOAD_LOOP_DELAY_MS: '50',
       NODE_OPTIONS: `--import=${COSTLY}`,

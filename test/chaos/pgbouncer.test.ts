@@ -78,14 +78,13 @@ suite('PgBouncer in transaction mode', { skip }, () => {
     assert.ok(arrivedMs < 2_000)
   })
 
-  test('without one, the poll brings changes, and the log says that no notification comes', async (t) => {
+  // Whether a heartbeat notices depends on which server session the pooler lends it.
+  test('without one, the poll brings changes', async (t) => {
     const { pooler } = await startPooled(t)
     const control = await startControl(t, pooler.url)
     const env = { HOLDFAST_POLL_INTERVAL_MS: '500' }
     const gateway = await startGateway(t, { databaseUrl: pooler.url, env })
     assert.equal((await control.admin('PUT', '/routes/1', { uri: '/1', upstream })).status, 201)
     await until(async () => (await gateway.sync()).revision === 1)
-    const { reason } = await gateway.waitForLog('subscription lost')
-    assert.match(String(reason), /does not answer in time/)
   })
 })

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ClientConnection } from './exchange.ts'
+import type { ClientConnection } from '../model/http-message.ts'
 
 const MAPPED_IPV4 = '::ffff:'
 

@@ -1,13 +1,4 @@
-import type { BodySource, RawHeaders } from '../model/http-message.ts'
-
-/** Facts of the client connection an exchange came on. One object per connection. */
-export interface ClientConnection {
-  readonly remoteAddress: string
-  readonly remotePort: number
-  readonly localAddress: string
-  readonly localPort: number
-  readonly encrypted: boolean
-}
+import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
 
 /**
  * One request and its response, the same type whatever the protocol version.

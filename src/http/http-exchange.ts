@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { BodySource, RawHeaders } from '../model/http-message.ts'
-import type { ClientConnection, Exchange } from './exchange.ts'
+import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
+import type { Exchange } from './exchange.ts'
 import type { RequestHead } from './request-head.ts'
 import {
   buildResponseHead,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
+import type { ClientConnection } from '../model/http-message.ts'
 import { clientFacts } from './client-facts.ts'
 import type { ConnectionEngine } from './connection-engine.ts'
-import type { ClientConnection } from './exchange.ts'
 import { HeadParser } from './head-parser.ts'
 import { type ExchangeOwner, HttpExchange } from './http-exchange.ts'
 import { InputQueue } from './input-queue.ts'

@@ -4,6 +4,15 @@
  */
 export type RawHeaders = string[]
 
+/** Facts of the client connection an exchange came on. One object per connection. */
+export interface ClientConnection {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly encrypted: boolean
+}
+
 /** Receives one message body. After `onEnd` or `onError` nothing more is called. */
 export interface BodySink {
   /** Takes a chunk. Returns false when the source should pause until its `resume()`. */

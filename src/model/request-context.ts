@@ -1,0 +1,107 @@
+import type { BodySink, ClientConnection, RawHeaders } from './http-message.ts'
+
+/** The route that took a request, as matching, plugins and logs name it. */
+export interface RouteFacts {
+  readonly id: string
+  readonly name: string | undefined
+  /** The pattern as configured: its only uri, or the first of several. */
+  readonly uri: string
+  readonly labels: Readonly<Record<string, string>> | undefined
+  readonly serviceId: string | undefined
+  readonly serviceName: string | undefined
+}
+
+/** Who calls, once an authentication plugin has said so. */
+export interface ConsumerFacts {
+  readonly username: string
+  /** Id of the consumer_group it belongs to. */
+  readonly groupId: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
+  /** The credential object it came with; undefined for a credential in the consumer itself. */
+  readonly credentialId: string | undefined
+}
+
+/** What became of a request at the nodes; filled in while it goes on. Times in milliseconds. */
+export interface UpstreamFacts {
+  readonly upstreamId: string | undefined
+  /** `host:port` of every attempt, in order. */
+  readonly nodes: readonly string[]
+  /** Status of every attempt that was answered, in order; 502 or 504 for one that failed. */
+  readonly statuses: readonly number[]
+  /** From the first attempt to the response head; undefined while there is none. */
+  readonly headerMs: number | undefined
+  /** From the first attempt to the end of the response. */
+  readonly responseMs: number | undefined
+  readonly bytesReceived: number
+}
+
+/**
+ * One request on its way through the gateway: what route conditions, balancers, plugins and logs
+ * see of it. There is one object per request; everything derived is made on first use.
+ */
+export interface RequestContext {
+  readonly connection: ClientConnection
+  readonly httpVersion: '1.0' | '1.1' | '2'
+  /** Request target as received, `/path?query`. */
+  readonly target: string
+  /** Authority as received; may be empty for HTTP/1.0. */
+  readonly authority: string
+  /** Milliseconds of `performance.now()` when the head was complete. */
+  readonly startedAt: number
+
+  /** What the node gets; variables that name the method follow. */
+  method: string
+  /** Host without port, lower-case. */
+  readonly host: string
+  /** Decoded and normalised path: `$uri`. What the node gets is the raw path, or a plugin's. */
+  readonly path: string
+  /** Query string without its `?`, raw; what the node gets. Setting it renews `args`. */
+  query: string
+  /** Address of the client, or what a trusted proxy said of it. */
+  remoteAddress: string
+  remotePort: number
+  /** `http` or `https`, as the client's connection is. */
+  readonly scheme: string
+  /**
+   * End-to-end fields of the request, a copy that may be changed: the node gets them. Use
+   * support/header-fields.ts. Made on first use.
+   */
+  readonly headers: RawHeaders
+  /** Fields as received, never changed. */
+  readonly receivedHeaders: RawHeaders
+  /** Decoded query arguments; the first value of each name comes first. */
+  readonly args: ReadonlyMap<string, readonly string[]>
+  readonly cookies: ReadonlyMap<string, string>
+  /** True if the client sent a body (which may be empty). */
+  readonly hasBody: boolean
+  /** The whole body, once `readBody` was done with it. */
+  readonly bodyBytes: Buffer | undefined
+
+  /** Undefined until a route has matched. */
+  readonly route: RouteFacts | undefined
+  /** Set by authentication plugins, through their host. */
+  readonly consumer: ConsumerFacts | undefined
+  readonly upstream: UpstreamFacts
+  /** Status of the answer to the client; 0 until there is one. */
+  readonly status: number
+  /** Bytes of response body sent to the client. */
+  readonly bytesSent: number
+  /** True when a node answered, false when the gateway itself did. */
+  readonly answeredByNode: boolean
+  /** Fields of the answer; undefined until there is one. Plugins may change them in `headerFilter`. */
+  readonly responseHeaders: RawHeaders | undefined
+
+  /**
+   * Reads the whole body, to a limit; it is sent on from memory then.
+   * @throws RequestTooLargeError beyond `maxBytes`: the client gets 413.
+   */
+  readBody(maxBytes?: number): Promise<Buffer>
+  /** Puts another body in place of the client's; its length is announced. */
+  replaceBody(body: Buffer): void
+  /** Hears of the body's bytes as they pass on to the node, without holding anything up. */
+  observeBody(observer: Pick<BodySink, 'onEnd' | 'onError'> & { onData(chunk: Buffer): void }): void
+
+  /** A value that a plugin left for others: `$name` in templates and conditions. */
+  getVariable(name: string): string | undefined
+  setVariable(name: string, value: string): void
+}

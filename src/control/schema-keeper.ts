@@ -77,7 +77,8 @@ export function guardRepository(
   }
   return {
     ...repository,
-    write: (group, actor, decide) => checked(() => repository.write(group, actor, decide)),
+    write: (group, actor, decide, options) =>
+      checked(() => repository.write(group, actor, decide, options)),
     get: (group, kind, id) => checked(() => repository.get(group, kind, id)),
     list: (group, kind) => checked(() => repository.list(group, kind)),
   }

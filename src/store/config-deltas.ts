@@ -9,9 +9,16 @@ import type { Database } from './database.ts'
  * - `epoch`: history was rewound, or this is another database.
  * - `ahead`: the reader has revisions that the database has not (failover that lost writes).
  * - `digest`: same revision, other content.
- * - `trimmed`: the log does not reach back so far. The only one that is no divergence.
+ * - `trimmed`: the log does not reach back so far.
+ * - `large`: the next revision changes so much that a snapshot, read and applied in slices, is better.
+ * The last two are no divergence.
  */
-export type ResyncReason = 'missing' | 'epoch' | 'ahead' | 'digest' | 'trimmed'
+export type ResyncReason = 'missing' | 'epoch' | 'ahead' | 'digest' | 'trimmed' | 'large'
+
+/** A delta is read, sent and applied at once: 1000 objects of 600 bytes take some 10 ms each time. */
+const MAX_DELTA_CHANGES = 1_000
+/** Of one read, whatever the number of revisions. */
+const MAX_ROWS = 5_000
 
 /** Deltas that follow on the reader's revision, none when it is at the head; or why not. */
 export type DeltaResult =
@@ -39,7 +46,8 @@ const READ_LOG = `
     LEFT JOIN config_log l ON l.group_id = h.group_id
      AND ((l.revision = $2 AND l.seq = 0) OR (l.revision > $2 AND l.revision <= $2 + $3))
    WHERE h.group_id = $1
-   ORDER BY l.revision, l.seq`
+   ORDER BY l.revision, l.seq
+   LIMIT ${MAX_ROWS}`
 
 /** Reads at most `limit` revisions after `since`. */
 export async function loadDeltas(
@@ -57,9 +65,13 @@ export async function loadDeltas(
   const resync = whyResync(first, since, head)
   if (resync !== undefined) return { resync }
   if (head === since.revision) return { deltas: [], more: false }
-  const deltas = toDeltas(rows, since)
-  const last = since.revision + deltas.length
-  return deltas.length === 0 ? { resync: 'trimmed' } : { deltas, more: last < head }
+  const groups = groupRows(rows, since)
+  if (groups.length === 0) return { resync: 'trimmed' }
+  const large = groups.findIndex((group) => group.length > MAX_DELTA_CHANGES)
+  const fitting = large === -1 ? groups : groups.slice(0, large)
+  if (fitting.length === 0) return { resync: 'large' }
+  const deltas = fitting.map((group) => toDelta(group, since))
+  return { deltas, more: since.revision + deltas.length < head }
 }
 
 function whyResync(first: LogRow, since: RevisionMark, head: number): ResyncReason | undefined {
@@ -77,21 +89,29 @@ function digestAt(first: LogRow, revision: number, head: number): string | undef
   return Number(first.revision) === revision ? first.digest : undefined
 }
 
-/** Groups rows by revision, as long as they follow on each other without a gap. */
-function toDeltas(rows: LogRow[], since: RevisionMark): Delta[] {
-  const deltas: Delta[] = []
+/**
+ * The rows of each revision, as long as they follow on each other without a gap. Where the limit cut
+ * a revision, what there is of it stays out, unless it is large already.
+ */
+function groupRows(rows: LogRow[], since: RevisionMark): LogRow[][] {
+  const groups: LogRow[][] = []
   for (const row of rows) {
     const revision = Number(row.revision)
     if (revision <= since.revision) continue
-    let delta = deltas.at(-1)
-    if (delta?.to.revision !== revision) {
-      if (revision !== since.revision + deltas.length + 1) break
-      delta = { to: { epoch: since.epoch, revision, digest: row.digest }, changes: [] }
-      deltas.push(delta)
-    }
-    delta.changes.push(toChange(row))
+    const group = groups.at(-1)
+    if (group !== undefined && group[0]?.revision === row.revision) group.push(row)
+    else if (revision === since.revision + groups.length + 1) groups.push([row])
+    else break
   }
-  return deltas
+  const last = groups.at(-1)
+  const isCut = rows.length === MAX_ROWS && last !== undefined && last.length <= MAX_DELTA_CHANGES
+  return isCut ? groups.slice(0, -1) : groups
+}
+
+function toDelta(rows: LogRow[], { epoch }: RevisionMark): Delta {
+  const [first] = rows as [LogRow]
+  const to = { epoch, revision: Number(first.revision), digest: first.digest }
+  return { to, changes: rows.map(toChange) }
 }
 
 function toChange({ op, kind, id, text }: LogRow): Change {

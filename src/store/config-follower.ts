@@ -201,7 +201,8 @@ class Follower implements ConfigFollower {
     const line = { cause, revision, before: this.#mark?.revision }
     // A listener that refuses it throws: then it is read again, until it can be taken over.
     await listener.onSnapshot(snapshot, cause)
-    if (cause === 'initial' || cause === 'trimmed') log.info(line, 'snapshot loaded')
+    const expected = cause === 'initial' || cause === 'trimmed' || cause === 'large'
+    if (expected) log.info(line, 'snapshot loaded')
     else if (cause !== 'rejected') log.warn(line, 'history diverged, snapshot loaded')
     this.#mark = { epoch, revision, digest }
     return true

@@ -32,6 +32,12 @@ export interface WriteResult<T> {
   changed: boolean
 }
 
+/** How a write is bounded. */
+export interface WriteOptions {
+  /** Of the whole transaction; each statement has the deadline of all statements. */
+  timeoutMs?: number
+}
+
 /** The configuration of all gateway groups in PostgreSQL. All methods may throw StoreError. */
 export interface ConfigRepository {
   /**
@@ -43,6 +49,7 @@ export interface ConfigRepository {
     group: string,
     actor: string,
     decide: (tx: ConfigTransaction) => Promise<T>,
+    options?: WriteOptions,
   ): Promise<WriteResult<T>>
   get(group: string, kind: ResourceKind, id: string): Promise<StoredResource | undefined>
   /** In order of id. */
@@ -78,7 +85,7 @@ export function createConfigRepository(
   { keepRevisions = KEEP_REVISIONS }: ConfigRepositoryOptions = {},
 ): ConfigRepository {
   return {
-    write(group, actor, decide) {
+    write(group, actor, decide, options) {
       const opening = `${SELECT_HEAD} ${pg.escapeLiteral(checkedGroup(group))} FOR UPDATE`
       return database.transaction(
         async (tx) => {
@@ -88,7 +95,7 @@ export function createConfigRepository(
           const mark = await pending.flush(actor, keepRevisions)
           return { result, mark: mark ?? head, changed: mark !== undefined }
         },
-        { opening },
+        { opening, ...options },
       )
     },
 

@@ -2,6 +2,7 @@ import { ContentDigest } from '../model/digest.ts'
 import { ConfigError } from '../model/errors.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { RevisionMark } from '../model/revision.ts'
+import { TimeSlice } from '../support/time-slice.ts'
 import { findUnsafeJson } from '../support/unsafe-json.ts'
 import {
   RESOURCE_COLUMNS,
@@ -10,14 +11,26 @@ import {
   type StoredResource,
   toStored,
 } from './config-pages.ts'
+import { batchesOf, WRITE_CHANGES, WRITE_LAST } from './revision-batches.ts'
 import type { Transaction } from './transaction.ts'
 
 /** Channel of the hints; payload `{"group":…,"revision":…}`. */
 export const NOTIFY_CHANNEL = 'holdfast_config'
 
+/** Objects that one statement reads. */
+const READ_BATCH = 2_000
+
+/** Names an object. */
+export interface ResourceKey {
+  kind: ResourceKind
+  id: string
+}
+
 /** Reads and writes of one group inside its write transaction; the group's lock is held. */
 export interface ConfigTransaction {
   get(kind: ResourceKind, id: string): Promise<StoredResource | undefined>
+  /** Reads many objects with few statements; `get` of these costs nothing afterwards. */
+  prefetch(keys: readonly ResourceKey[]): Promise<void>
   /** In order of id, with what this transaction has changed. */
   list(kind: ResourceKind): Promise<StoredResource[]>
   /**
@@ -67,6 +80,11 @@ export class PendingRevision implements ConfigTransaction {
     const entry = this.#entry(kind, id)
     if (!('before' in entry)) await this.#readBefore([entry])
     return this.#current(entry)
+  }
+
+  async prefetch(keys: readonly ResourceKey[]): Promise<void> {
+    const entries = keys.map(({ kind, id }) => this.#entry(kind, id))
+    await this.#readBefore([...new Set(entries)].filter((entry) => !('before' in entry)))
   }
 
   async list(kind: ResourceKind): Promise<StoredResource[]> {
@@ -119,24 +137,24 @@ export class PendingRevision implements ConfigTransaction {
     const changed = touched.filter((entry) => entry.after !== null || entry.before !== undefined)
     if (changed.length === 0) return undefined
 
-    const mark = this.#next(changed)
-    const changes = changed.map(({ kind, id, after }, seq) => ({
-      ...{ seq, kind, id, op: after === null ? 'delete' : 'put' },
-      ...(after !== null && { body: after }),
-    }))
-    const hint = JSON.stringify({ group: this.#group, revision: mark.revision })
-    await this.#tx.query(WRITE_REVISION, [
-      ...[this.#group, mark.revision, mark.digest, actor, JSON.stringify(changes)],
-      ...[mark.revision - keepRevisions, NOTIFY_CHANNEL, hint],
-    ])
+    const mark = await this.#next(changed)
+    for await (const { changes, isLast } of batchesOf(changed)) {
+      const hint = isLast ? JSON.stringify({ group: this.#group, revision: mark.revision }) : null
+      await this.#tx.query(isLast ? WRITE_LAST : WRITE_CHANGES, [
+        ...[this.#group, mark.revision, mark.digest, actor, changes],
+        ...(isLast ? [mark.revision - keepRevisions, NOTIFY_CHANNEL, hint] : []),
+      ])
+    }
     return mark
   }
 
-  #next(changed: Entry[]): RevisionMark {
+  async #next(changed: Entry[]): Promise<RevisionMark> {
     const digest = new ContentDigest(this.#head.digest)
+    const slice = new TimeSlice()
     for (const { kind, id, before, after } of changed) {
       if (before !== undefined) digest.remove(kind, id, before.body)
       if (after) digest.add(kind, id, after)
+      if (slice.due) await slice.pause()
     }
     const revision = this.#head.revision + 1
     return { epoch: this.#head.epoch, revision, digest: digest.toString() }
@@ -157,15 +175,21 @@ export class PendingRevision implements ConfigTransaction {
   }
 
   async #readBefore(entries: Entry[]): Promise<void> {
-    if (entries.length === 0) return
-    const rows = await this.#tx.query<ResourceRow>(
-      `SELECT ${RESOURCE_COLUMNS} FROM config_resource
-        WHERE group_id = $1
-          AND (kind, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
-      [this.#group, entries.map(({ kind }) => kind), entries.map(({ id }) => id)],
-    )
-    const found = new Map(rows.map((row) => [`${row.kind}/${row.id}`, toStored(row)]))
-    for (const entry of entries) entry.before = found.get(`${entry.kind}/${entry.id}`)
+    const slice = new TimeSlice()
+    for (let at = 0; at < entries.length; at += READ_BATCH) {
+      const batch = entries.slice(at, at + READ_BATCH)
+      const rows = await this.#tx.query<ResourceRow>(
+        `SELECT ${RESOURCE_COLUMNS} FROM config_resource
+          WHERE group_id = $1
+            AND (kind, id) IN (SELECT * FROM unnest($2::text[], $3::text[]))`,
+        [this.#group, batch.map(({ kind }) => kind), batch.map(({ id }) => id)],
+      )
+      for (const entry of batch) entry.before = undefined
+      for (const row of rows) {
+        this.#entry(row.kind, row.id).before = toStored(row)
+        if (slice.due) await slice.pause()
+      }
+    }
   }
 }
 
@@ -185,27 +209,3 @@ const READ_PAST = `
       ON r.group_id = $1 AND r.kind = past.kind AND r.id = past.id
    WHERE r.body IS DISTINCT FROM past.before
    ORDER BY past.kind, past.id`
-
-/** All that one revision changes, in one round trip; the hint leaves with the commit. */
-const WRITE_REVISION = `
-  WITH change AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($5::jsonb) AS c(seq int, kind text, id text, op text, body jsonb)
-  ), logged AS (
-    INSERT INTO config_log (group_id, revision, seq, kind, id, op, body, digest, actor, before)
-    SELECT $1, $2, seq, kind, id, op, body, $3, $4,
-           (SELECT r.body FROM config_resource r
-             WHERE r.group_id = $1 AND r.kind = change.kind AND r.id = change.id)
-      FROM change
-  ), removed AS (
-    DELETE FROM config_resource r USING change c
-     WHERE c.op = 'delete' AND r.group_id = $1 AND r.kind = c.kind AND r.id = c.id
-  ), stored AS (
-    INSERT INTO config_resource (group_id, kind, id, body, created_revision, revision)
-    SELECT $1, kind, id, body, $2, $2 FROM change WHERE op = 'put'
-    ON CONFLICT (group_id, kind, id) DO UPDATE SET body = excluded.body, revision = excluded.revision
-  ), head AS (
-    UPDATE config_head SET revision = $2, digest = $3, updated_at = now() WHERE group_id = $1
-  ), trimmed AS (
-    DELETE FROM config_log WHERE group_id = $1 AND revision <= $6
-  )
-  SELECT pg_notify($7, $8)`

@@ -219,6 +219,44 @@ suite('config repository', () => {
     assert.deepEqual(sizes, [3, 3, 1])
   })
 
+  test('revisions too large for deltas lead to a snapshot, those around them are read', async () => {
+    const start = (await repository.loadSnapshot('sizes'))._meta
+    const sizes = [1, ...Array<number>(8).fill(900), 1001, 2]
+    for (const [n, size] of sizes.entries()) {
+      await repository.write('sizes', 'tester', async (tx) => {
+        for (let i = 0; i < size; i++) tx.put('routes', `r${i}`, route(`r${i}`, `/${n}`))
+      })
+    }
+    let state = new ConfigState('sizes', start)
+    const steps: unknown[] = []
+    for (let more = true; more; ) {
+      const result = await repository.loadDeltas('sizes', state.mark, 200)
+      more = result.more ?? false
+      for (const delta of result.deltas ?? []) state.apply(delta)
+      steps.push(result.resync ?? state.mark.revision)
+      if (result.resync === undefined) continue
+      state = ConfigState.from(await repository.loadSnapshot('sizes'))
+      assert.equal(state.mark.revision, sizes.length)
+    }
+    assert.deepEqual(steps, [6, 9, 'large'])
+  })
+
+  test('many objects are read with one call, and read no more', async () => {
+    await repository.write('prefetch', 'tester', async (tx) => {
+      for (let i = 0; i < 3000; i++) tx.put('routes', `r${i}`, route(`r${i}`))
+    })
+    const { result } = await repository.write('prefetch', 'tester', async (tx) => {
+      const keys = Array.from(
+        { length: 3001 },
+        (_, i) => ({ kind: 'routes', id: `r${i}` }) as const,
+      )
+      await tx.prefetch(keys)
+      return Promise.all(keys.map(({ kind, id }) => tx.get(kind, id)))
+    })
+    assert.equal(result.filter((found) => found !== undefined).length, 3000)
+    assert.equal(result[17]?.body['uri'], '/r17')
+  })
+
   test('a snapshot of many pages is complete', async () => {
     const count = 5000
     await repository.write('large', 'tester', async (tx) => {

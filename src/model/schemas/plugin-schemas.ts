@@ -13,6 +13,26 @@ export interface PluginSchemas {
 /** Finds a plugin's schemas by its name; undefined = there is no such plugin. */
 export type PluginLookup = (name: string) => PluginSchemas | undefined
 
+/** A plugin as the Admin API tells of it. */
+export interface PluginDescription extends PluginSchemas {
+  name: string
+  /** Larger runs first. */
+  priority: number
+  /** `auth`: it finds the consumer. */
+  type?: string
+  version?: number
+  scope?: string
+  /** Where it can be used; without it, `http` only. */
+  subsystems?: readonly ('http' | 'stream')[]
+}
+
+/** All plugins that there are. */
+export interface PluginCatalogue {
+  /** Largest priority first. */
+  list(): readonly PluginDescription[]
+  find(name: string): PluginDescription | undefined
+}
+
 /** `_meta`, which the configuration of every plugin may hold. */
 export const PluginMeta = Type.Object(
   {

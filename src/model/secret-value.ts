@@ -1,5 +1,8 @@
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 
+/** What an encrypted value begins with (src/support/keyring.ts). */
+export const ENVELOPE_MARK = '$aes256gcm$'
+
 /** A secret in plain text and its place in the object; list positions are decimal. */
 export interface SecretValue {
   path: readonly string[]

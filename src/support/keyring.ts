@@ -5,6 +5,7 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto'
+import { ENVELOPE_MARK as MARK } from '../model/secret-value.ts'
 
 /**
  * Encrypts single values with AES-256-GCM under named keys. An encrypted value is an envelope:
@@ -28,7 +29,6 @@ export interface NamedKey {
 
 export const KEYRING_FORM = 'NAME:KEY[,NAME:KEY…], a KEY being 32 random bytes in base64'
 
-const MARK = '$aes256gcm$'
 const ENVELOPE = /^\$aes256gcm\$([\w.-]{1,32})\$([A-Za-z0-9+/]+={0,2})$/
 const KEY_ID = /^[\w.-]{1,32}$/
 const KEY_TEXT = /^[A-Za-z0-9+/_-]{43}=?$/

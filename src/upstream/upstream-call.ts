@@ -1,26 +1,19 @@
 import type { UpstreamError } from '../model/errors.ts'
 import type { PendingRequest, RawHeaders, ResponseSink } from '../model/http-message.ts'
+import type { Balancer } from './balancer.ts'
 import type { FailedCall } from './failed-call.ts'
 import type { NodeCall } from './node-call.ts'
-import type { NodeClient } from './node-client.ts'
-import type { Pick, Weighted } from './round-robin.ts'
 import type { Timeouts } from './timeouts.ts'
 import { UploadBody } from './upload-body.ts'
-import type { AttemptObserver, UpstreamRequest } from './upstream.ts'
-
-/** A node as an upstream sees it. */
-export interface UpstreamNode extends Weighted {
-  readonly client: NodeClient
-  /** Host field for this node; undefined = the client's own. */
-  readonly hostHeader: string | undefined
-}
+import type { UpstreamRequest } from './upstream.ts'
+import type { UpstreamNode, UpstreamObserver } from './upstream-node.ts'
 
 /** What all requests of an upstream share. */
 export interface UpstreamSetup {
-  readonly pick: Pick<UpstreamNode>
+  readonly balancer: Balancer
   /** Further nodes to try after the first. */
   readonly retries: number
-  readonly observer: AttemptObserver | undefined
+  readonly observer: UpstreamObserver | undefined
 }
 
 /** RFC 9110, section 9.2.2: sending one of these twice does what sending it once does. */
@@ -77,7 +70,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
 
   onHead(status: number, reason: string, headers: RawHeaders): void {
     this.#answered = true
-    this.#setup.observer?.onResponse(this.#node.client.address, status)
+    this.#setup.observer?.onResponse?.(this.#node, status)
     this.#sink.onHead(status, reason, headers)
   }
 
@@ -94,7 +87,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
   onError(error: Error): void {
     const failure = error as UpstreamError
     if (this.#body?.failure === undefined) {
-      this.#setup.observer?.onFailure(this.#node.client.address, failure)
+      this.#setup.observer?.onFailure?.(this.#node, failure)
     }
     if (this.#retry(failure)) return
     this.#over = true
@@ -122,7 +115,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     this.#tried ??= []
     this.#tried.push(this.#node)
     if (this.#tried.length > this.#setup.retries) return false
-    const next = this.#setup.pick(this.#tried)
+    const next = this.#setup.balancer.pick(this.#request.context, this.#tried)
     if (next === undefined) return false
     this.#node = next
     this.#send(false)

@@ -1,12 +1,15 @@
 import { isIP } from 'node:net'
 import { ConfigError, UpstreamError } from '../model/errors.ts'
 import type { BodySource, PendingRequest, RawHeaders, ResponseSink } from '../model/http-message.ts'
+import type { RequestContext } from '../model/request-context.ts'
+import { type CreatePicker, createBalancer } from './balancer.ts'
 import type { ClientPool } from './client-pool.ts'
 import { FailedCall } from './failed-call.ts'
-import { type NodeOrigin, nodeHostHeader } from './node-origin.ts'
+import { addressOf, type NodeOrigin, nodeHostHeader } from './node-origin.ts'
 import { createRoundRobin } from './round-robin.ts'
 import type { Timeouts } from './timeouts.ts'
-import { UpstreamCall, type UpstreamNode } from './upstream-call.ts'
+import { UpstreamCall } from './upstream-call.ts'
+import type { UpstreamNode, UpstreamObserver } from './upstream-node.ts'
 
 export { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
@@ -22,6 +25,10 @@ export interface UpstreamConfig {
   readonly upstreamHost?: string | undefined
   /** Check the nodes' certificates; default false, as in APISIX. */
   readonly verifyTls?: boolean | undefined
+  /** How to choose among nodes of one priority; default round robin. */
+  readonly createPicker?: CreatePicker | undefined
+  /** With no node available, pick one all the same (default) rather than fail. */
+  readonly forwardIfAllDown?: boolean | undefined
 }
 
 export interface NodeConfig {
@@ -40,18 +47,14 @@ export interface UpstreamRequest {
   readonly authority: string
   readonly headers: RawHeaders
   readonly body: BodySource | undefined
-}
-
-/** Hears of every attempt; for metrics and passive health checks. `node` is `host:port`. */
-export interface AttemptObserver {
-  /** The head of a response has come. */
-  onResponse(node: string, status: number): void
-  /** The attempt failed, before or after its head. Not called when the client is to blame. */
-  onFailure(node: string, error: UpstreamError): void
+  /** What hashing balancers read their key from. */
+  readonly context?: RequestContext | undefined
 }
 
 /** A set of nodes that requests are spread over. */
 export interface Upstream {
+  /** Its nodes now; those whose name is not resolved yet are missing. */
+  readonly nodes: readonly UpstreamNode[]
   /**
    * Sends a request to one node, or one after another. The sink hears a response or, in the end,
    * an UpstreamError; nothing before this returns. `timeouts` take the place of the upstream's own.
@@ -67,21 +70,36 @@ const DEFAULT_RETRIES = 1
 export function createUpstream(
   config: UpstreamConfig,
   clients: ClientPool,
-  observer?: AttemptObserver,
+  observer?: UpstreamObserver,
 ): Upstream {
   const origins = config.nodes.map((node) => originOf(node, config))
   const nodes = origins.map((origin, i): UpstreamNode => {
     const { weight = 0, priority = 0 } = config.nodes[i] ?? {}
-    const client = clients.acquire(origin)
-    return { client, weight, priority, hostHeader: hostHeaderOf(origin, config) }
+    const { host, port } = origin
+    return {
+      address: addressOf(origin),
+      host,
+      port,
+      name: undefined,
+      weight,
+      priority,
+      client: clients.acquire(origin),
+      hostHeader: hostHeaderOf(origin, config),
+      available: true,
+      share: 1,
+    }
   })
-  const pick = createRoundRobin(nodes)
-  const setup = { pick, retries: config.retries ?? DEFAULT_RETRIES, observer }
+  const { createPicker = createRoundRobin, forwardIfAllDown = true } = config
+  const balancer = createBalancer(nodes, createPicker, forwardIfAllDown)
+  const setup = { balancer, retries: config.retries ?? DEFAULT_RETRIES, observer }
   let stopped = false
+  observer?.onNodes?.(nodes)
 
   return {
+    nodes,
+
     send(request, sink, timeouts = config.timeouts) {
-      const node = pick()
+      const node = balancer.pick(request.context, undefined)
       return node === undefined
         ? failWithoutNode(sink)
         : new UpstreamCall(setup, request, timeouts, sink, node)
@@ -90,6 +108,7 @@ export function createUpstream(
     stop() {
       if (stopped) return
       stopped = true
+      observer?.onNodes?.([])
       for (const { client } of nodes) clients.release(client)
     },
   }
@@ -119,7 +138,7 @@ function hostHeaderOf(origin: NodeOrigin, config: UpstreamConfig): string | unde
 }
 
 function failWithoutNode(sink: ResponseSink): PendingRequest {
-  const message = 'no node of the upstream has a weight'
+  const message = 'no node of the upstream can be picked'
   const error = new UpstreamError('GW_UPSTREAM_NO_NODE', message, { safeToRetry: true })
   return new FailedCall(sink, error)
 }

@@ -35,8 +35,8 @@ function upstreamOf(t: TestContext, { ports, ...config }: Setup) {
     { nodes, scheme: 'http', timeouts: TIMEOUTS, passHost: 'pass', ...config },
     clients,
     {
-      onResponse: (node, status) => attempts.push(`${name(node)} ${status}`),
-      onFailure: (node, { code }) => attempts.push(`${name(node)} ${code}`),
+      onResponse: ({ address }, status) => attempts.push(`${name(address)} ${status}`),
+      onFailure: ({ address }, { code }) => attempts.push(`${name(address)} ${code}`),
     },
   )
   const name = (node: string) => 'abcdef'[ports.indexOf(Number(node.split(':')[1]))]

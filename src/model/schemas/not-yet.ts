@@ -15,6 +15,7 @@ const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
   upstreams: {
     type: (value) => value !== undefined && value !== 'roundrobin',
     checks: present,
+    holdfast: present,
     tls: present,
     keepalive_pool: present,
     retry_timeout: present,

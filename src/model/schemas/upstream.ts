@@ -3,6 +3,7 @@ import { checkCertificate } from './certificate.ts'
 import { CertificatePem, Host, Id, METADATA, PrivateKeyPem } from './fragments.ts'
 import { HealthCheck } from './health-check.ts'
 import { Timeout } from './timeout.ts'
+import { UpstreamHoldfast } from './upstream-holdfast.ts'
 import { checkNodes, Nodes } from './upstream-nodes.ts'
 
 const closed = { additionalProperties: false }
@@ -64,6 +65,7 @@ export const Upstream = Type.Object(
     pass_host: Type.Enum(['pass', 'node', 'rewrite'], { type: 'string', default: 'pass' }),
     upstream_host: Type.Optional(Host),
     service_name: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    holdfast: Type.Optional(UpstreamHoldfast),
   },
   closed,
 )

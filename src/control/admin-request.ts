@@ -7,8 +7,10 @@ export type AdminMethod = (typeof ADMIN_METHODS)[number]
 export interface AdminRequest {
   group: string
   actor: string
-  /** From the URL; undefined = the collection. */
+  /** From the URL, whole; undefined = the collection. */
   id: string | undefined
+  /** What the ids of the collection begin with, where it is part of one (see resource-path.ts). */
+  scope?: string | undefined
   /** Of a PATCH: what comes after the id. */
   subPath: string[]
   query: Record<string, unknown>

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { StoreError } from '../model/errors.ts'
-import { isResourceKind, type ResourceKind } from '../model/resource-kind.ts'
+import type { ResourceKind } from '../model/resource-kind.ts'
 import { ADMIN_METHODS, type AdminMethod, type ResourceHandler } from './admin-request.ts'
 import { type Answer, refusal } from './answer.ts'
 import { ADMIN_ACTOR, type KeyCheck } from './auth.ts'
@@ -9,6 +9,7 @@ import type { ConvergenceWatch } from './holdfast-api/convergence-watch.ts'
 import { answerWhenServed, parseWait } from './holdfast-api/wait-query.ts'
 import { parseBody } from './request-body.ts'
 import { requireKey } from './require-key.ts'
+import { parseResourcePath } from './resource-path.ts'
 
 const PREFIX = '/apisix/admin'
 
@@ -36,8 +37,10 @@ async function dispatch(
   watch: Pick<ConvergenceWatch, 'wait'>,
 ): Promise<Answer> {
   const query = request.query as Record<string, unknown>
-  const [kind = '', id, ...subPath] = pathSegments(request.url)
-  if (!isResourceKind(kind)) return refusal(404, `Unsupported resource type: ${kind}`)
+  const segments = pathSegments(request.url)
+  const path = parseResourcePath(segments)
+  if (path === undefined) return refusal(404, `Unsupported resource type: ${segments[0] ?? ''}`)
+  const { kind, id, scope, subPath } = path
   const method = methodOf(request.method)
   if (method === undefined) return methodNotAllowed()
   if (subPath.length > 0 && method !== 'PATCH') return refusal(404, 'not found')
@@ -48,7 +51,7 @@ async function dispatch(
   const { group, wait } = parsed
   const { json } = body
   const answer = await handlers[kind][method]({
-    ...{ group, actor: ADMIN_ACTOR, id, subPath, query, body: json },
+    ...{ group, actor: ADMIN_ACTOR, id, scope, subPath, query, body: json },
   })
   return answerWhenServed(answer, group, wait, watch)
 }

@@ -60,7 +60,7 @@ export function createConfigWriter({
         onWritten?.(group)
         return {
           ...answerFor(target, result, revision, secrets),
-          headers: revisionHeader(revision),
+          headers: { ...revisionHeader(revision), ...(result.op === 'put' && warn(result)) },
           written: revision,
         }
       } catch (error) {
@@ -87,6 +87,13 @@ function answerFor(
     status: outcome.createdRevision === undefined ? 201 : 200,
     body: showResource(definition, { body: value, createdRevision, revision }, secrets),
   }
+}
+
+/** An author must not take for served what is only kept. */
+function warn({ definition }: { definition: ResourceDefinition }): Record<string, string> {
+  const { notServed, label } = definition
+  if (!notServed) return {}
+  return { warning: `299 - "${label} stored and delivered, but nothing serves it yet"` }
 }
 
 function revisionHeader(revision: number): Record<string, string> {

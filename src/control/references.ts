@@ -1,3 +1,4 @@
+import { credentialPrefix } from '../model/credential-id.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigTransaction } from '../store/config-repository.ts'
 import type { Reference, ResourceDefinition } from './resource-definition.ts'
@@ -46,4 +47,29 @@ export async function checkNotReferenced(
     }
   }
   return undefined
+}
+
+/** What an object is a part of and is not there, in APISIX's words. Inside the transaction. */
+export async function checkOwner(
+  tx: ConfigTransaction,
+  { owner }: ResourceDefinition,
+  id: string,
+): Promise<string | undefined> {
+  const of = owner?.(id)
+  if (of === undefined || (await tx.get(of.kind, of.id)) !== undefined) return undefined
+  return `${RESOURCE_DEFINITIONS[of.kind].label} not found`
+}
+
+/** Deletes an object and what is part of it. */
+export async function deleteWithParts(
+  tx: ConfigTransaction,
+  kind: ResourceKind,
+  id: string,
+): Promise<void> {
+  await tx.delete(kind, id)
+  if (kind !== 'consumers') return
+  const prefix = credentialPrefix(id)
+  for (const { body } of await tx.list('credentials')) {
+    if (String(body.id).startsWith(prefix)) await tx.delete('credentials', String(body.id))
+  }
 }

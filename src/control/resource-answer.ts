@@ -18,7 +18,9 @@ export function showResource(
   { body, createdRevision, revision }: StoredBody,
   secrets: Pick<ResourceSecrets, 'show'>,
 ): ShownResource {
-  const value = { ...secrets.show(kind, body) }
+  const value: ResourceBody = { ...secrets.show(kind, body) }
+  // The consumer's name is in the URL already.
+  if (kind === 'credentials') value.id = shortId(String(body.id))
   for (const field of hidden) delete value[field]
   return {
     key: keyOf(kind, String(body[key])),
@@ -36,5 +38,9 @@ interface StoredBody {
 
 /** The name of an object in APISIX's store. */
 export function keyOf(kind: string, id: string): string {
-  return `/apisix/${kind}/${id}`
+  return `/apisix/${kind === 'credentials' ? 'consumers' : kind}/${id}`
+}
+
+function shortId(id: string): string {
+  return id.slice(id.lastIndexOf('/') + 1)
 }

@@ -25,6 +25,10 @@ export interface ResourceDefinition {
   check?(tx: ConfigTransaction, id: string, body: ResourceBody): Promise<string | undefined>
   /** Fields that no answer contains. */
   hidden?: readonly string[]
+  /** The object that this one is a part of: must be there, and takes its parts with it when it goes. */
+  owner?(id: string): { kind: ResourceKind; id: string }
+  /** True while nothing serves objects of this kind; answers to writes warn of it. */
+  notServed?: boolean
 }
 
 /** The reference in a field of an object, if it is set. */

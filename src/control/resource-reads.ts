@@ -23,9 +23,11 @@ export function createResourceReads(
     return withFreshness(answer, reading)
   }
 
-  async function readAll({ group, query }: AdminRequest): Promise<Answer> {
+  async function readAll({ group, query, scope = '' }: AdminRequest): Promise<Answer> {
     const reading = await reader.list(group, kind)
-    const shown = reading.value.map((stored) => showResource(definition, stored, secrets))
+    const shown = reading.value
+      .filter(({ body }) => scope === '' || String(body.id).startsWith(scope))
+      .map((stored) => showResource(definition, stored, secrets))
     const page = pageOf(shown, query)
     if (!page.ok) return refusal(400, page.reason)
     const { total, list } = page

@@ -7,8 +7,9 @@ import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
 import type { ConfigWriter, Outcome } from './config-writer.ts'
 import { mergePatch, replaceAt } from './merge-patch.ts'
-import { checkNotReferenced, checkReferences } from './references.ts'
+import { checkNotReferenced, checkOwner, checkReferences, deleteWithParts } from './references.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
+import { wholeId } from './resource-path.ts'
 
 export interface WriteDeps {
   writer: ConfigWriter
@@ -36,7 +37,7 @@ export function createResourceWrites(
     if (!given.ok) return given.answer
     const forbidden = findForbidden(given.value)
     if (forbidden) return refuse(forbidden)
-    const named = nameForPut(given.value, request.id)
+    const named = nameForPut(given.value, request)
     if (!named.ok) return named.answer
     const valid = validate(named.value)
     if (!valid.ok) return valid.answer
@@ -70,7 +71,7 @@ export function createResourceWrites(
       if (!stored) return { op: 'none', answer: keyNotFound() }
       const patched = applyPatch(stored.body, request, now())
       if (!patched.ok) return { op: 'none', answer: patched.answer }
-      const named = nameForPut(patched.value, id)
+      const named = nameForPut(patched.value, request)
       if (!named.ok) return { op: 'none', answer: named.answer }
       const valid = validate(named.value)
       return valid.ok ? replace(tx, id, valid.value, stored) : { op: 'none', answer: valid.answer }
@@ -84,25 +85,24 @@ export function createResourceWrites(
       if (!(await tx.get(kind, id))) return { op: 'none', answer: keyNotFound() }
       const inUse = query['force'] === 'true' ? undefined : await checkNotReferenced(tx, kind, id)
       if (inUse) return { op: 'none', answer: refuse(inUse) }
-      await tx.delete(kind, id)
+      await deleteWithParts(tx, kind, id)
       return { op: 'delete' }
     })
   }
 
   /** Puts the key from the URL into the object, where both must agree. */
-  function nameForPut(body: ResourceBody, id: string | undefined): Step<ResourceBody> {
+  function nameForPut(body: ResourceBody, { id, scope }: AdminRequest): Step<ResourceBody> {
     const own = body[key]
-    if (id === undefined) {
-      if (own === undefined && key === 'id') return stop(refuse(`missing ${label} id`))
-      return { ok: true, value: body }
-    }
     if (key === 'username') {
-      return own === undefined || own === id
+      return id === undefined || own === undefined || own === id
         ? { ok: true, value: body }
         : stop(refuse('wrong username'))
     }
-    if (own !== undefined && String(own) !== id) return stop(refuse(`wrong ${label} id`))
-    return { ok: true, value: { ...body, id } }
+    const named = own === undefined ? id : wholeId(own, scope)
+    if (named === undefined) return stop(refuse(`missing ${label} id`))
+    if (named !== (id ?? named)) return stop(refuse(`wrong ${label} id`))
+    const isOwn = id === undefined && scope === undefined
+    return { ok: true, value: isOwn ? body : { ...body, id: named } }
   }
 
   /**
@@ -135,6 +135,8 @@ export function createResourceWrites(
     value: ResourceBody,
     stored: StoredResource | undefined,
   ): Promise<Outcome> {
+    const orphan = await checkOwner(tx, definition, id)
+    if (orphan) return { op: 'none', answer: refusal(404, orphan) }
     const problem =
       (await checkReferences(tx, definition, value)) ?? (await definition.check?.(tx, id, value))
     if (problem) return { op: 'none', answer: refuse(problem) }

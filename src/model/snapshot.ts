@@ -1,3 +1,4 @@
+import { isCredentialId } from './credential-id.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { RevisionMark } from './revision.ts'
 
@@ -34,15 +35,27 @@ export function resourceId(kind: ResourceKind, body: ResourceBody): string {
   return String(id)
 }
 
+/**
+ * The collection that an object of a file belongs to: APISIX keeps credentials among consumers there,
+ * told apart by their ids.
+ */
+export function collectionOf(kind: ResourceKind, { id }: ResourceBody): ResourceKind {
+  return kind === 'consumers' && isCredentialId(id) ? 'credentials' : kind
+}
+
 /** Kinds in the order in which they are loaded: what is referred to comes before what refers. */
 export const LOAD_ORDER: readonly ResourceKind[] = [
   'plugin_metadata',
+  'secrets',
   'ssls',
+  'protos',
   'upstreams',
   'plugin_configs',
   'services',
   'consumer_groups',
   'consumers',
+  'credentials',
   'global_rules',
   'routes',
+  'stream_routes',
 ]

@@ -1,6 +1,6 @@
 import type { ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
-import type { ResourceKind } from '../model/resource-kind.ts'
+import { isOfConsumer, type ResourceKind } from '../model/resource-kind.ts'
 import { checkLuaOnlyMeta } from '../model/schemas/lua-only.ts'
 import type { PluginMetadata } from '../model/schemas/plugin-metadata.ts'
 import { type PluginLookup, PluginMeta } from '../model/schemas/plugin-schemas.ts'
@@ -23,7 +23,7 @@ export function checkPlugins(
   for (const [name, config] of Object.entries(plugins)) {
     const problem = checkPlugin(kind, name, config, checks)
     if (problem !== undefined) {
-      return kind === 'consumers' ? `invalid plugins configuration: ${problem}` : problem
+      return isOfConsumer(kind) ? `invalid plugins configuration: ${problem}` : problem
     }
   }
   return undefined
@@ -39,7 +39,7 @@ function checkPlugin(
   if (metaProblem) return metaProblem
   const plugin = findPlugin(name)
   if (!plugin) return `unknown plugin [${shorten(name)}]`
-  const schema = kind === 'consumers' ? (plugin.consumerSchema ?? plugin.schema) : plugin.schema
+  const schema = isOfConsumer(kind) ? (plugin.consumerSchema ?? plugin.schema) : plugin.schema
   const problem = checkConfig(config, compile(schema))
   return problem && `failed to check the configuration of plugin [${name}]: ${problem}`
 }

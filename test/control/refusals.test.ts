@@ -254,10 +254,10 @@ suite('refusals of the admin api', () => {
       reason: /^Unsupported resource type/,
     },
     {
-      name: 'credentials',
-      request: ['GET', '/consumers/a/credentials'],
+      name: 'credentials of nobody',
+      request: ['GET', '/credentials/a'],
       status: 404,
-      reason: /^not found$/,
+      reason: /^Unsupported resource type/,
     },
     {
       name: 'OPTIONS',

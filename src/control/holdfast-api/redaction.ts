@@ -1,4 +1,4 @@
-import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
+import { isOfConsumer, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
 import { mapSecrets, type PluginSecretsLookup } from '../../model/schemas/sensitive-fields.ts'
 import { isEnvelope } from '../../support/keyring.ts'
 
@@ -17,7 +17,7 @@ export function redact(
 ): ResourceBody {
   const declared = mapSecrets(kind, body, findPlugin, () => REDACTED)
   const isSecret = (name: string) =>
-    SECRET_NAMES.test(name) || (kind === 'consumers' && CONSUMER_SECRET_NAMES.test(name))
+    SECRET_NAMES.test(name) || (isOfConsumer(kind) && CONSUMER_SECRET_NAMES.test(name))
   return redactNamed(declared, isSecret, false) as ResourceBody
 }
 

@@ -8,4 +8,5 @@ export const ssls: ResourceDefinition = {
   refersTo: [],
   references: () => [],
   hidden: ['key', 'keys'],
+  notServed: true,
 }

@@ -2,12 +2,16 @@ import type { TSchema } from 'typebox'
 import type { ResourceKind } from '../resource-kind.ts'
 import { Consumer } from './consumer.ts'
 import { ConsumerGroup } from './consumer-group.ts'
+import { Credential } from './credential.ts'
 import { GlobalRule } from './global-rule.ts'
 import { PluginConfig } from './plugin-config.ts'
 import { PluginMetadata } from './plugin-metadata.ts'
+import { Proto } from './proto.ts'
 import { checkRoute, Route } from './route.ts'
+import { checkSecret, Secret } from './secret.ts'
 import { checkService, Service } from './service.ts'
 import { checkSsl, Ssl } from './ssl.ts'
+import { checkStreamRoute, StreamRoute } from './stream-route.ts'
 import { checkUpstream, Upstream } from './upstream.ts'
 
 /** What an object of each kind looks like once validated, defaults filled in. */
@@ -16,11 +20,15 @@ interface ResourceTypes {
   services: Service
   upstreams: Upstream
   consumers: Consumer
+  credentials: Credential
   consumer_groups: ConsumerGroup
   plugin_configs: PluginConfig
   global_rules: GlobalRule
   plugin_metadata: PluginMetadata
   ssls: Ssl
+  stream_routes: StreamRoute
+  protos: Proto
+  secrets: Secret
 }
 
 export type ResourceOf<K extends ResourceKind> = ResourceTypes[K]
@@ -43,9 +51,13 @@ export const RESOURCE_SHAPES: { [K in ResourceKind]: ResourceShape<K> } = {
     },
   },
   consumers: { schema: Consumer },
+  credentials: { schema: Credential },
   consumer_groups: { schema: ConsumerGroup },
   plugin_configs: { schema: PluginConfig },
   global_rules: { schema: GlobalRule },
   plugin_metadata: { schema: PluginMetadata },
   ssls: { schema: Ssl, checkRules: checkSsl },
+  stream_routes: { schema: StreamRoute, checkRules: checkStreamRoute },
+  protos: { schema: Proto },
+  secrets: { schema: Secret, checkRules: checkSecret },
 }

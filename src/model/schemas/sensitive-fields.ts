@@ -1,4 +1,4 @@
-import type { ResourceBody, ResourceKind } from '../resource-kind.ts'
+import { isOfConsumer, type ResourceBody, type ResourceKind } from '../resource-kind.ts'
 
 /**
  * Names of the fields that hold a secret, from the top of the object, with dots: `tls.client_key`.
@@ -32,6 +32,8 @@ const PRIVATE_KEYS: Partial<Record<ResourceKind, readonly (readonly string[])[]>
   upstreams: [['tls', 'client_key']],
   routes: [['upstream', 'tls', 'client_key']],
   services: [['upstream', 'tls', 'client_key']],
+  stream_routes: [['upstream', 'tls', 'client_key']],
+  secrets: [['token'], ['secret_access_key'], ['session_token'], ['auth_config', 'private_key']],
 }
 
 /**
@@ -68,7 +70,7 @@ function* pluginPaths(
   for (const name of Object.keys(plugins)) {
     const secrets = findPlugin(name)
     if (secrets === undefined) continue
-    const ofConsumer = kind === 'consumers' ? secrets.consumerFields : undefined
+    const ofConsumer = isOfConsumer(kind) ? secrets.consumerFields : undefined
     for (const field of ofConsumer ?? secrets.fields) yield ['plugins', name, ...field.split('.')]
   }
 }

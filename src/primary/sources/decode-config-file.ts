@@ -1,10 +1,10 @@
 import { ConfigError } from '../../model/errors.ts'
 import { isResourceKind, RESOURCE_KINDS, type ResourceBody } from '../../model/resource-kind.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
-import { decodeCollection, parseJson } from './decode-snapshot.ts'
+import { addCollection, parseJson } from './decode-snapshot.ts'
 
 /** Collections of APISIX that are not served. */
-const NOT_SERVED = new Set(['stream_routes', 'protos', 'secrets', 'plugins'])
+const NOT_SERVED = new Set(['plugins'])
 const END_MARK = /(?:^|\n)[ \t]*#END\s*$/
 
 /** What a file says, whatever wrote it. */
@@ -27,10 +27,12 @@ export async function decodeConfigFile(bytes: Buffer, path: string): Promise<Con
   for (const [name, objects] of Object.entries(value)) {
     if (isResourceKind(name)) {
       // An empty list is written as nothing in YAML.
-      const bodies = decodeCollection(name, objects ?? [])
-      content.collections[name] = bodies.map(withoutModifiedIndex)
+      addCollection(content.collections, name, objects ?? [])
     } else if (NOT_SERVED.has(name)) content.ignored.push(name)
     else if (!isMetadata(name)) throw invalid(`${JSON.stringify(name)} is not a collection`)
+  }
+  for (const bodies of Object.values(content.collections)) {
+    for (const [n, body] of bodies.entries()) bodies[n] = withoutModifiedIndex(body)
   }
   return content
 }

@@ -1,7 +1,12 @@
 import { canonicalJson } from '../../model/digest.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { isResourceKind, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
-import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotMeta } from '../../model/snapshot.ts'
+import {
+  collectionOf,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+  type SnapshotMeta,
+} from '../../model/snapshot.ts'
 
 /**
  * Reads a snapshot from JSON that nobody but us can have written.
@@ -24,7 +29,7 @@ export function decodeSnapshot(bytes: Buffer, group: string): Snapshot {
   for (const [name, objects] of Object.entries(value)) {
     if (name === '_meta') continue
     if (!isResourceKind(name)) throw invalid(`${shown(name)} is not a collection`)
-    snapshot[name] = decodeCollection(name, objects)
+    addCollection(snapshot, name, objects)
   }
   return snapshot
 }
@@ -44,16 +49,26 @@ export function parseJson(bytes: Buffer): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-/** @throws ConfigError when it is no list. */
-export function decodeCollection(kind: ResourceKind, objects: unknown): ResourceBody[] {
-  if (!Array.isArray(objects)) throw invalid(`${kind} is not a list`)
-  return objects.map((object, index) => decodeObject(kind, object, `arr_${index + 1}`))
+/** Adds the objects to their collections. @throws ConfigError when they are no list. */
+export function addCollection(
+  to: Omit<Snapshot, '_meta'>,
+  name: ResourceKind,
+  objects: unknown,
+): void {
+  if (!Array.isArray(objects)) throw invalid(`${name} is not a list`)
+  to[name] ??= []
+  for (const [index, object] of objects.entries()) {
+    const isObject = object !== null && typeof object === 'object' && !Array.isArray(object)
+    const fallbackId = `arr_${index + 1}`
+    const body: ResourceBody = isObject ? object : { id: fallbackId, not_an_object: true }
+    const kind = collectionOf(name, body)
+    const bodies = to[kind] ?? []
+    bodies.push(decodeObject(kind, body, fallbackId))
+    to[kind] = bodies
+  }
 }
 
-function decodeObject(kind: ResourceKind, object: unknown, fallbackId: string): ResourceBody {
-  const isObject = object !== null && typeof object === 'object' && !Array.isArray(object)
-  if (!isObject) return { id: fallbackId, not_an_object: true }
-  const body = object as ResourceBody
+function decodeObject(kind: ResourceKind, body: ResourceBody, fallbackId: string): ResourceBody {
   const id = kind === 'consumers' ? body['username'] : body.id
   if (!isStorable(body)) return { id: fallbackId, nested_too_deep: true }
   if (typeof id === 'string' || typeof id === 'number') return body

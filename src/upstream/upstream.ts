@@ -4,6 +4,7 @@ import type { BodySource, PendingRequest, RawHeaders, ResponseSink } from '../mo
 import type { RequestContext } from '../model/request-context.ts'
 import { type CreatePicker, createBalancer } from './balancer.ts'
 import type { ClientPool } from './client-pool.ts'
+import type { NodeConfig } from './configured-nodes.ts'
 import { FailedCall } from './failed-call.ts'
 import { addressOf, type NodeOrigin, nodeHostHeader } from './node-origin.ts'
 import { createRoundRobin } from './round-robin.ts'
@@ -29,13 +30,6 @@ export interface UpstreamConfig {
   readonly createPicker?: CreatePicker | undefined
   /** With no node available, pick one all the same (default) rather than fail. */
   readonly forwardIfAllDown?: boolean | undefined
-}
-
-export interface NodeConfig {
-  readonly host: string
-  readonly port: number
-  readonly weight: number
-  readonly priority?: number | undefined
 }
 
 /** A request for an upstream, without the fields that belong to a connection. */

@@ -1,20 +1,13 @@
 import type { Timeout } from '../model/schemas/timeout.ts'
-import type { Nodes } from '../model/schemas/upstream-nodes.ts'
 import type { ClientPool } from '../upstream/client-pool.ts'
-import {
-  createUpstream,
-  type NodeConfig,
-  type Timeouts,
-  type Upstream,
-} from '../upstream/upstream.ts'
+import { configuredNodes } from '../upstream/configured-nodes.ts'
+import { createUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts'
 import type { UpstreamObserver } from '../upstream/upstream-node.ts'
 import type { StoredUpstream } from './stored-objects.ts'
 
 const MS_PER_SECOND = 1000
 /** Node's timers take more for 1 ms. */
 const MAX_TIMER_MS = 2 ** 31 - 1
-
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 }
 
 /** What upstreams of a worker have in common. */
 export interface UpstreamFactoryOptions {
@@ -47,7 +40,7 @@ export class UpstreamFactory {
     const { scheme = 'http', pass_host: passHost = 'pass' } = body
     return createUpstream(
       {
-        nodes: nodesOf(body.nodes ?? [], DEFAULT_PORTS[scheme] ?? 80),
+        nodes: configuredNodes(body.nodes ?? [], scheme),
         scheme,
         timeouts: this.timeoutsOf(body.timeout) ?? this.#defaults,
         retries: body.retries,
@@ -69,30 +62,6 @@ export class UpstreamFactory {
       readMs: toMs(timeout.read),
     }
   }
-}
-
-/** Both forms of APISIX's `nodes`: a list, or a map of `host:port` to weight. */
-function nodesOf(nodes: Nodes, defaultPort: number): NodeConfig[] {
-  if (Array.isArray(nodes)) {
-    return nodes.map(({ host, port = defaultPort, weight, priority }) => ({
-      host: withoutBrackets(host),
-      port,
-      weight,
-      priority,
-    }))
-  }
-  return Object.entries(nodes).map(([address, weight]) => {
-    const { host, port } = new URL(`tcp://${address}`)
-    return {
-      host: withoutBrackets(host.slice(0, port === '' ? undefined : -port.length - 1)),
-      port: port === '' ? defaultPort : Number(port),
-      weight,
-    }
-  })
-}
-
-function withoutBrackets(host: string): string {
-  return host.startsWith('[') ? host.slice(1, -1) : host
 }
 
 function toMs(seconds: number): number {

@@ -28,6 +28,8 @@ export interface ResourceKey {
 
 /** Reads and writes of one group inside its write transaction; the group's lock is held. */
 export interface ConfigTransaction {
+  /** The group's, before this write. */
+  readonly revision: number
   get(kind: ResourceKind, id: string): Promise<StoredResource | undefined>
   /** Reads many objects with few statements; `get` of these costs nothing afterwards. */
   prefetch(keys: readonly ResourceKey[]): Promise<void>
@@ -74,6 +76,10 @@ export class PendingRevision implements ConfigTransaction {
     this.#tx = tx
     this.#group = group
     this.#head = head
+  }
+
+  get revision(): number {
+    return this.#head.revision
   }
 
   async get(kind: ResourceKind, id: string): Promise<StoredResource | undefined> {

@@ -94,8 +94,13 @@ export type PrimaryMessage =
     }
   | { type: 'snapshot-end' }
   | { type: 'delta'; delta: Delta; secrets?: SecretsByObject | undefined }
-  /** `sentAtMs` of the monotonic clock: one that comes late may have gone to another worker. */
-  | { type: 'connection'; id: number; sentAtMs: number }
+  /**
+   * `sentAtMs` of the monotonic clock: one that comes late may have gone to another worker.
+   * `waitedMs` in the primary before.
+   */
+  | { type: 'connection'; id: number; sentAtMs: number; waitedMs?: number }
+  /** Connections up to this one were sent: the worker answers `settled`. */
+  | { type: 'sent'; upTo: number }
   /** Which of the late connections are the worker's. */
   | { type: 'late'; granted: number[]; refused: number[] }
   /** Whether new traffic should come here: if not, responses say `Connection: close`. */
@@ -115,5 +120,7 @@ export type WorkerMessage =
    * answer: has another worker taken them since?
    */
   | { type: 'accepted'; ids: number[]; late: number[] }
+  /** Of the connections up to this one, all that arrived have been accepted. */
+  | { type: 'settled'; upTo: number }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

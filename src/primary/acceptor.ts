@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { ConnectionRefusal } from '../http/connection-refusal.ts'
 
 /** Connections that may wait for a worker while none serves; beyond it they are refused. */
 const MAX_WAITING = 1024
@@ -8,8 +9,6 @@ const MAX_WAIT_MS = 5_000
 const BACKLOG = 1024
 /** Connections on their way to one worker; with more, a flood would use up our descriptors. */
 const MAX_IN_TRANSIT = 512
-const BUSY =
-  'HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 const REFUSED_LOG_GAP_MS = 10_000
 
 export interface ListenAddress {
@@ -24,6 +23,8 @@ export interface ConnectionTaker {
   readonly serving: boolean
   /** Connections sent that have not arrived yet. */
   readonly inTransit: number
+  /** Connections did not reach it a moment ago: try others. */
+  readonly spared: boolean
   sendConnection(socket: Socket): void
 }
 
@@ -39,6 +40,8 @@ export class Acceptor {
   readonly #takers: () => readonly ConnectionTaker[]
   #turn = 0
   #opened = false
+  readonly #refusal = new ConnectionRefusal()
+  #refused = 0
   #refusedLogAt = Number.NEGATIVE_INFINITY
   #waiting: { socket: Socket; since: number }[] = []
 
@@ -50,6 +53,11 @@ export class Acceptor {
   /** True from the first call of `listen` on. */
   get opened(): boolean {
     return this.#opened
+  }
+
+  /** Connections refused with 503 so far. */
+  get refused(): number {
+    return this.#refused
   }
 
   get listening(): boolean {
@@ -112,6 +120,17 @@ export class Acceptor {
     for (const socket of sockets) this.#dispatch(socket)
   }
 
+  /** Answers 503: more connections come than the workers can take, and each one held costs a descriptor. */
+  refuse(sockets: readonly Socket[]): void {
+    if (sockets.length === 0) return
+    for (const socket of sockets) this.#refusal.refuse(socket)
+    this.#refused += sockets.length
+    const now = performance.now()
+    if (now - this.#refusedLogAt < REFUSED_LOG_GAP_MS) return
+    this.#refusedLogAt = now
+    this.#log.warn('workers can not take more connections, refusing some with 503')
+  }
+
   /** Stops accepting; connections already handed over are not touched. */
   close(): void {
     for (const server of this.#servers.values()) server.close()
@@ -144,20 +163,10 @@ export class Acceptor {
       this.#wait(socket)
       return
     }
-    const free = serving.filter((taker) => taker.inTransit < MAX_IN_TRANSIT)
+    const free = serving.filter((taker) => taker.inTransit < MAX_IN_TRANSIT && !taker.spared)
     const taker = free[this.#turn++ % free.length]
-    if (taker === undefined) this.#refuse(socket)
+    if (taker === undefined) this.refuse([socket])
     else taker.sendConnection(socket)
-  }
-
-  /** More connections come than the workers can take: each one held here costs a descriptor. */
-  #refuse(socket: Socket): void {
-    socket.end(BUSY)
-    socket.destroySoon()
-    const now = performance.now()
-    if (now - this.#refusedLogAt < REFUSED_LOG_GAP_MS) return
-    this.#refusedLogAt = now
-    this.#log.warn('connections come faster than workers take them, refusing some with 503')
   }
 
   #wait(socket: Socket): void {

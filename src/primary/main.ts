@@ -66,6 +66,7 @@ export async function runGateway(
     log: component('supervisor'),
     onServing: () => void lifecycle.onServing().catch(failed.reject),
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
+    onOverdue: (sockets) => acceptor.refuse(sockets),
   })
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const current = () => config.serving?.source
@@ -91,6 +92,7 @@ export async function runGateway(
     supervisor,
     backup,
     listeners: () => acceptor.addresses,
+    refusedConnections: () => acceptor.refused,
     drain,
     instance,
   }

@@ -152,7 +152,7 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     'shed_total',
     'Requests and connections turned away for lack of capacity, by reason.',
     'reason',
-    (s) => Object.entries(s.supervisor.stats.shed),
+    (s) => Object.entries({ ...s.supervisor.stats.shed, 'hand-over': s.refusedConnections() }),
   )
   counter('http_sent_bytes_total', 'Response body bytes sent.', (s) => s.supervisor.stats.bytesSent)
   counter(

@@ -21,6 +21,8 @@ export interface StatusParts {
   supervisor: Supervisor
   backup: Backup
   listeners: () => readonly ListenAddress[]
+  /** Connections that the primary refused with 503, since no worker could take them. */
+  refusedConnections: () => number
   drain: DrainSwitch
   /** Undefined: the configuration does not come from PostgreSQL, nor does anything go there. */
   instance: Reporter | undefined

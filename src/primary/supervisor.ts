@@ -19,6 +19,10 @@ const FAULTS = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SI
 const START_TIMEOUT_MS = 30_000
 /** A connection may wait for a worker that is heard so many times as long as for a silent one. */
 const PATIENCE = 3
+/** While a worker turns away at least this share of the requests … */
+const OVERLOADED_SHARE = 0.5
+/** … no connection waits longer for it: most likely it would be refused then. */
+const OVERLOADED_WAIT_MS = 500
 /** Refused revisions that are remembered for the operator. */
 const MAX_REFUSED = 20
 
@@ -29,8 +33,10 @@ interface SupervisorOptions {
   log: Logger
   /** A worker began to serve. */
   onServing: () => void
-  /** A worker ended; it never got these connections. */
+  /** A worker ended, or stalls; it never got these connections. */
   onUnaccepted: (sockets: readonly Socket[]) => void
+  /** A worker is overloaded: these connections have waited long enough for it. */
+  onOverdue: (sockets: readonly Socket[]) => void
 }
 
 /** A revision that this instance took back, because workers died of it. */
@@ -252,6 +258,7 @@ export class Supervisor implements ConfigEvents {
         this.#options.log.debug({ worker: needy.id, reason }, 'worker needs a snapshot')
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
+      onLost: (sockets) => this.#options.onUnaccepted(sockets),
     })
     link.setTrafficWelcome(this.#trafficWelcome)
     this.#links.set(link.id, link)
@@ -270,7 +277,7 @@ export class Supervisor implements ConfigEvents {
     this.#links.delete(link.id)
     link.ended()
     this.#awaited.get(link)?.reject(new Error(`the new worker ended (${signal ?? code})`))
-    this.#options.onUnaccepted(link.takeUnaccepted())
+    this.#options.onUnaccepted([...link.takeUnaccepted(), ...link.takeWaiting()])
     if (link.stats !== undefined) this.#retired = addStats(this.#retired, ended(link.stats))
     if (this.#stopping !== undefined) {
       if (this.#links.size === 0) this.#stopping.resolve()
@@ -292,12 +299,17 @@ export class Supervisor implements ConfigEvents {
     this.#fill(delayMs)
   }
 
-  /** What did not reach the worker, since it stalls or has no file descriptor left, goes to others. */
+  /** What does not reach the worker, since it stalls or is too busy, goes elsewhere. */
   #takeBack(link: WorkerLink): void {
     const { stallMs } = this.#watch.limits
+    if (!link.silent) link.askForConnections()
     // A busy worker takes one in each turn of its loop: have patience with it.
-    const sockets = link.takeUnaccepted(link.silent ? stallMs : PATIENCE * stallMs)
-    if (sockets.length > 0) this.#options.onUnaccepted(sockets)
+    const patience = link.silent ? 0 : PATIENCE
+    const sent = link.takeUnaccepted(Math.max(1, patience) * stallMs)
+    this.#options.onUnaccepted([...sent, ...link.takeWaiting(patience * stallMs)])
+    if (link.shedShare >= OVERLOADED_SHARE) {
+      this.#options.onOverdue(link.takeWaiting(OVERLOADED_WAIT_MS))
+    }
   }
 
   /** A worker that hangs: its replacement serves before it is killed, or drained should it wake up. */

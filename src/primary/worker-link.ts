@@ -11,7 +11,7 @@ import {
 import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
-import { monotonicMs } from '../support/monotonic.ts'
+import { ConnectionTransit } from './connection-transit.ts'
 import type { ServingConfig } from './serving-config.ts'
 
 /** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
@@ -28,17 +28,13 @@ export interface WorkerView {
   readonly draining: boolean
 }
 
-/** A connection on its way to the worker. */
-interface HandedOver {
-  socket: Socket
-  sentAtMs: number
-}
-
 interface LinkEvents {
   /** The worker serves its first revision. */
   onServing(): void
   /** The worker needs a snapshot: it is new, or its state does not fit. */
   onSnapshotNeeded(link: WorkerLink, reason: string): void
+  /** Connections did not reach the worker, though it lives. */
+  onLost(sockets: readonly Socket[]): void
 }
 
 /** The primary's end of the channel to one worker process; everything is sent in order. */
@@ -66,8 +62,7 @@ export class WorkerLink implements WorkerView {
   condemned = false
   /** Set once a snapshot was sent: only then do deltas make sense. */
   #following = false
-  readonly #handedOver = new Map<number, HandedOver>()
-  #lastConnection = 0
+  readonly #transit: ConnectionTransit
   #trafficWelcome = true
   readonly #drainTimers: NodeJS.Timeout[] = []
   #queue: Promise<void> = Promise.resolve()
@@ -77,6 +72,11 @@ export class WorkerLink implements WorkerView {
     this.#process = process
     this.settings = settings
     this.#events = events
+    this.#transit = new ConnectionTransit({
+      // An error means that the worker is ending; `takeUnaccepted` deals with that.
+      send: (message, socket) => void process.send(message, socket, { keepOpen: true }, () => {}),
+      onLost: (sockets) => events.onLost(sockets),
+    })
     process.on('message', (message: WorkerMessage) => this.#receive(message))
   }
 
@@ -91,7 +91,17 @@ export class WorkerLink implements WorkerView {
   }
 
   get inTransit(): number {
-    return this.#handedOver.size
+    return this.#transit.size
+  }
+
+  /** Connections do not reach it: it has no file descriptor left, as a rule. */
+  get spared(): boolean {
+    return this.#transit.spared
+  }
+
+  /** Share of the new requests that it turns away, 0 to 1. */
+  get shedShare(): number {
+    return this.stats?.shedShare ?? 0
   }
 
   /** Sends all of the configuration, in chunks; deltas sent from now on follow on it. */
@@ -124,12 +134,7 @@ export class WorkerLink implements WorkerView {
    * can take it.
    */
   sendConnection(socket: Socket): void {
-    const sentAtMs = monotonicMs()
-    const id = ++this.#lastConnection
-    this.#handedOver.set(id, { socket, sentAtMs })
-    const message: PrimaryMessage = { type: 'connection', id, sentAtMs }
-    // An error means that the worker is ending; `takeUnaccepted` deals with that.
-    this.#process.send(message, socket, { keepOpen: true }, () => {})
+    this.#transit.add(socket)
   }
 
   /** Whether new traffic should come here; holds from the worker's start on. */
@@ -139,20 +144,21 @@ export class WorkerLink implements WorkerView {
   }
 
   /**
-   * Takes back the connections that the worker has not accepted within `minAgeMs`. It will not
-   * touch them either, should it wake up: for what is older than MAX_HAND_OVER_MS it asks. Without
-   * an age, all: the worker must have ended.
+   * Takes back the connections that were sent to the worker `minAgeMs` ago without an answer. The
+   * worker must have ended if there is no age.
    */
-  takeUnaccepted(minAgeMs = Number.NEGATIVE_INFINITY): Socket[] {
-    const sentBefore = monotonicMs() - minAgeMs
-    const taken: Socket[] = []
-    for (const [id, { socket, sentAtMs }] of this.#handedOver) {
-      // In the order sent: the others are younger.
-      if (sentAtMs > sentBefore) break
-      taken.push(socket)
-      this.#handedOver.delete(id)
-    }
-    return taken
+  takeUnaccepted(minAgeMs?: number): Socket[] {
+    return this.#transit.takeSent(minAgeMs)
+  }
+
+  /** Takes back the connections that have waited for `minWaitMs` to be sent to the worker. */
+  takeWaiting(minWaitMs?: number): Socket[] {
+    return this.#transit.takeWaiting(minWaitMs)
+  }
+
+  /** Asks about connections that should have arrived by now. */
+  askForConnections(): void {
+    this.#transit.ask()
   }
 
   /**
@@ -167,6 +173,7 @@ export class WorkerLink implements WorkerView {
     this.#drainTimers.push(timer)
     if (this.draining) return
     this.draining = true
+    this.#transit.flush()
     void this.#send({ type: 'drain' })
   }
 
@@ -198,23 +205,13 @@ export class WorkerLink implements WorkerView {
         this.stats = message.stats
         break
       case 'accepted':
-        this.#accepted(message)
+        this.#transit.accepted(message)
+        break
+      case 'settled':
+        this.#transit.settled(message.upTo)
         break
       case 'drained':
         break
-    }
-  }
-
-  #accepted({ ids, late }: Extract<WorkerMessage, { type: 'accepted' }>): void {
-    if (late.length > 0) {
-      const granted = late.filter((id) => this.#handedOver.has(id))
-      const refused = late.filter((id) => !this.#handedOver.has(id))
-      void this.#send({ type: 'late', granted, refused })
-    }
-    for (const id of ids) {
-      // Closes our handle only: the connection lives on in the worker.
-      this.#handedOver.get(id)?.socket.destroy()
-      this.#handedOver.delete(id)
     }
   }
 

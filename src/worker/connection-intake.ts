@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { MAX_HAND_OVER_MS, type WorkerMessage } from '../model/ipc.ts'
+import { MAX_HAND_OVER_MS, type PrimaryMessage, type WorkerMessage } from '../model/ipc.ts'
 import { monotonicMs } from '../support/monotonic.ts'
 
 /** A pause this long between the acknowledgement and the taking says that we were stopped there. */
@@ -10,7 +10,11 @@ interface Arrived {
   /** Node gives no handle when the client was gone before the message arrived. */
   socket: Socket | undefined
   sentAtMs: number
+  /** In the primary, before it was sent. */
+  waitedMs: number
 }
+
+type Announced = Extract<PrimaryMessage, { type: 'connection' }>
 
 /**
  * Takes the connections that the primary hands over: all that arrived in one turn of the event loop
@@ -34,10 +38,16 @@ export class ConnectionIntake {
     this.#noteDelay = noteDelay
   }
 
-  receive(socket: Socket | undefined, { id, sentAtMs }: { id: number; sentAtMs: number }): void {
+  receive(socket: Socket | undefined, { id, sentAtMs, waitedMs = 0 }: Announced): void {
     // An error before the engine listens for it would end the process.
     socket?.on('error', ignore)
-    if (this.#arrived.push({ id, socket, sentAtMs }) === 1) setImmediate(() => this.#settle())
+    if (this.#arrived.push({ id, socket, sentAtMs, waitedMs }) === 1)
+      setImmediate(() => this.#settle())
+  }
+
+  /** Says, once they have been accepted, that all connections up to this one have arrived or never will. */
+  settle(upTo: number): void {
+    setImmediate(() => this.#send({ type: 'settled', upTo }))
   }
 
   /** The primary says which of the late ones are ours. */
@@ -61,7 +71,8 @@ export class ConnectionIntake {
     const late = arrived.filter(isLate)
     this.#send({ type: 'accepted', ids: arrived.map(idOf), late: late.map(idOf) })
     // In the order sent: the first has waited longest.
-    this.#noteDelay(now - (arrived[0]?.sentAtMs ?? now))
+    const [first] = arrived
+    if (first !== undefined) this.#noteDelay(now - first.sentAtMs + first.waitedMs)
     const stopped = monotonicMs() - now > MAX_PAUSE_MS
     for (const entry of arrived) {
       const { id, socket } = entry

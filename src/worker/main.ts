@@ -76,6 +76,8 @@ function createWorker(settings: WorkerSettings): Worker {
       const { share } = overload
       log.warn({ overloaded, share }, overloaded ? 'worker overloaded' : 'overload is over')
       if (overloaded) engine.closeIdle()
+      // At once: the primary turns away what waits for us.
+      beat()
     },
   })
   const serve = createRequestHandler(config, stats, isTrusted)
@@ -93,10 +95,11 @@ function createWorker(settings: WorkerSettings): Worker {
     handler,
   )
 
-  const heartbeat = setInterval(() => {
+  function beat(): void {
     const report = stats.report(engine.connections, engine.pendingRequests, overload.share)
     send({ type: 'heartbeat', stats: report })
-  }, HEARTBEAT_MS)
+  }
+  const heartbeat = setInterval(beat, HEARTBEAT_MS)
 
   let draining = false
   function drain(): void {
@@ -152,6 +155,7 @@ function createWorker(settings: WorkerSettings): Worker {
     drainAlone,
     receive(message, socket) {
       if (message.type === 'connection') intake.receive(socket, message)
+      else if (message.type === 'sent') intake.settle(message.upTo)
       else if (message.type === 'late') intake.settleLate(message)
       else if (message.type === 'drain') drain()
       else if (message.type === 'traffic') setWelcome(message.welcome)

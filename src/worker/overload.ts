@@ -20,10 +20,10 @@ const PATIENCE = 2
  */
 const HAND_OVER_TURNS = 4
 /**
- * More hand-overs in a tick than this mean that turns are short (below 4 ms): then the connections
- * themselves are too many, and it would help none of them to refuse the requests on others.
+ * Hand-overs that follow on each other faster than this mean that turns are short: then the
+ * connections themselves are too many, and it would help none of them to refuse the requests on others.
  */
-const MAX_STARVED_HAND_OVERS = TICK_MS / 4
+const MIN_MS_PER_HAND_OVER = 4
 
 /** Why a request or a connection was turned away. */
 export type ShedReason = 'pending-requests' | 'event-loop' | 'connections'
@@ -61,11 +61,16 @@ export class OverloadGuard {
     this.#options = options
     if (options.maxLoopDelayMs === 0) return
     this.#loopDelay.enable()
+    let judgedAt = performance.now()
     this.#timer = setInterval(() => {
+      const now = performance.now()
+      // A tick lasts longer the later the loop is.
+      const tookMs = now - judgedAt
+      judgedAt = now
       const meanMs = this.#loopDelay.mean / NANOSECONDS_PER_MS
       this.#loopDelay.reset()
       // Not a number without a sample: the loop turned too seldom for one.
-      this.judge(Number.isNaN(meanMs) ? TICK_MS : meanMs)
+      this.judge(Number.isNaN(meanMs) ? tookMs : meanMs, tookMs)
     }, TICK_MS).unref()
   }
 
@@ -92,10 +97,10 @@ export class OverloadGuard {
     if (ms > this.#longestHandOverMs) this.#longestHandOverMs = ms
   }
 
-  /** Takes the mean delay of the last tick, and the hand-overs noted since the one before. */
-  judge(loopDelayMs: number): void {
+  /** Takes the mean delay of the last tick, which took so long, and the hand-overs noted in it. */
+  judge(loopDelayMs: number, tookMs = TICK_MS): void {
     const { maxLoopDelayMs } = this.#options
-    const delayMs = Math.max(loopDelayMs, this.#takeHandOverDelay())
+    const delayMs = Math.max(loopDelayMs, this.#takeHandOverDelay(tookMs))
     if (delayMs >= maxLoopDelayMs) this.#above(maxLoopDelayMs / delayMs)
     else if (delayMs < maxLoopDelayMs * RELAX_AT) this.#below()
   }
@@ -105,8 +110,8 @@ export class OverloadGuard {
     this.#loopDelay.disable()
   }
 
-  #takeHandOverDelay(): number {
-    const starved = this.#handOvers <= MAX_STARVED_HAND_OVERS
+  #takeHandOverDelay(tookMs: number): number {
+    const starved = this.#handOvers * MIN_MS_PER_HAND_OVER <= tookMs
     const delayMs = starved ? this.#longestHandOverMs / HAND_OVER_TURNS : 0
     this.#handOvers = 0
     this.#longestHandOverMs = 0

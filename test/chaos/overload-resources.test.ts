@@ -79,6 +79,16 @@ function limitFiles(pid: number, spare: number): () => void {
   return () => set(before.toString().trim())
 }
 
+/** Each was answered with 503 by the primary, or served since a descriptor was free. */
+function assertRefusedSoon(outcomes: readonly Outcome[]): void {
+  const slowest = Math.max(...outcomes.map(({ ms }) => ms))
+  assert.ok(slowest < 1_000, `${slowest} ms`)
+  assert.deepEqual(
+    outcomes.filter(({ what }) => what !== '200' && what !== '503'),
+    [],
+  )
+}
+
 suite('out of file descriptors', () => {
   for (const which of ['primary', 'worker'] as const) {
     test(`in the ${which}: kept connections go on, and new ones when it is over`, async (t) => {
@@ -91,6 +101,7 @@ suite('out of file descriptors', () => {
       const lift = limitFiles(pid, 0)
       const anew = await Promise.all(Array.from({ length: 20 }, () => askAnew(gateway.url)))
       t.diagnostic(`new connections meanwhile: ${anew.map(({ what }) => what).join(' ')}`)
+      if (which === 'worker') assertRefusedSoon(anew)
       for (let n = 0; n < 5; n++) {
         assert.equal((await askKept()).what, '200')
       }

@@ -7,7 +7,12 @@ import { Acceptor, type ConnectionTaker } from '../../src/primary/acceptor.ts'
 
 /** A worker that answers each connection with its name; `serving` can be switched. */
 function createTaker(name: string, serving = true): ConnectionTaker & { serving: boolean } {
-  return { serving, inTransit: 0, sendConnection: (socket: Socket) => void socket.end(name) }
+  return {
+    serving,
+    inTransit: 0,
+    spared: false,
+    sendConnection: (socket: Socket) => void socket.end(name),
+  }
 }
 
 async function startAcceptor(t: TestContext, takers: ConnectionTaker[]) {
@@ -60,7 +65,7 @@ suite('Acceptor', () => {
     const { port } = await startAcceptor(t, [flooded, free])
     assert.deepEqual([await answerOf(port), await answerOf(port)], ['free', 'free'])
     const { port: floodedPort } = await startAcceptor(t, [flooded])
-    assert.match(await answerOf(floodedPort), /^HTTP\/1\.1 503 .*\r\nRetry-After: 1\r\n/s)
+    assert.match(await answerOf(floodedPort), /^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n/s)
   })
 
   test('opens all addresses or none', async (t) => {

@@ -34,6 +34,8 @@ export type AttemptRun = [http: number, tcp: number, timeouts: number, successes
 export interface AttemptReport {
   owner: string
   node: string
+  /** The name that was resolved to this address, if it is one of a name. */
+  name?: string | undefined
   /** Judged by `checks.passive`. */
   passive?: AttemptRun[] | undefined
   /** Judged by `holdfast.outlier_ejection`. */

@@ -57,7 +57,6 @@ export function probe(target: ProbeTarget, settings: ProbeSettings): Promise<Pro
 
 /** True when the bytes would not be one request: nobody may smuggle a second one into a check. */
 export function isUnsendable({ path, headers }: Pick<ProbeSettings, 'path' | 'headers'>): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are meant
   return [path, ...headers].some((text) => /[\r\n\0]/.test(text))
 }
 

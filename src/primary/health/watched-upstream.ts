@@ -1,0 +1,140 @@
+import { isIP } from 'node:net'
+import type { AttemptReport } from '../../model/health.ts'
+import type { NodeConfig } from '../../upstream/configured-nodes.ts'
+import { addressOf } from '../../upstream/node-origin.ts'
+import type { CheckSettings } from './check-settings.ts'
+import type { ProbeTarget } from './probe.ts'
+import type { ProbeSchedule } from './probe-schedule.ts'
+import type { SavedNode } from './saved-health.ts'
+import { type NodeOwner, WatchedNode } from './watched-node.ts'
+
+/** What all watched upstreams share. */
+export interface WatchParts {
+  readonly schedule: ProbeSchedule
+  /** Addresses of a name, as they are known now; none while it is not resolved. */
+  addressesOf(name: string): readonly string[]
+  /** What was known of a node before the start; it is taken once. */
+  takeSaved(owner: string, node: string): SavedNode | undefined
+  onJudged(node: WatchedNode, reason: string): void
+  /** It belongs to the upstream no longer. */
+  onGone(node: WatchedNode): void
+  onEjected(node: WatchedNode, durationMs: number): void
+}
+
+/** The nodes of one upstream that are watched. A node stays the same while its address does. */
+export class WatchedUpstream implements NodeOwner {
+  readonly owner: string
+  readonly nodes = new Map<string, WatchedNode>()
+  readonly #parts: WatchParts
+  #settings: CheckSettings
+  #configured: readonly NodeConfig[] = []
+
+  constructor(owner: string, settings: CheckSettings, parts: WatchParts) {
+    this.owner = owner
+    this.#settings = settings
+    this.#parts = parts
+  }
+
+  get settings(): CheckSettings {
+    return this.#settings
+  }
+
+  get concurrency(): number {
+    return this.#settings.active?.concurrency ?? 1
+  }
+
+  get ejectable(): number {
+    const percent = this.#settings.outlier?.maxEjectionPercent ?? 0
+    const all = this.nodes.size
+    // At least one of several may go, never all.
+    const allowed = Math.min(Math.max(Math.floor((all * percent) / 100), 1), all - 1)
+    return allowed - [...this.nodes.values()].filter(({ ejected }) => ejected).length
+  }
+
+  /** Names whose addresses are its nodes. */
+  get names(): string[] {
+    return this.#configured.map(({ host }) => host).filter((host) => isIP(host) === 0)
+  }
+
+  onJudged(node: WatchedNode, reason: string): void {
+    // It may have gone while it was probed.
+    if (this.nodes.get(node.key) === node) this.#parts.onJudged(node, reason)
+  }
+
+  /** Takes over a new version of the configuration. */
+  configure(settings: CheckSettings, nodes: readonly NodeConfig[]): void {
+    this.#settings = settings
+    this.#configured = nodes
+    this.refresh()
+  }
+
+  /** Brings the nodes in line with the configuration and with what names stand for now. */
+  refresh(): void {
+    const targets = this.#targets()
+    for (const [key, node] of this.nodes) if (!targets.has(key)) this.#drop(node)
+    for (const [key, target] of targets) this.#keep(key, target)
+    for (const node of this.nodes.values()) {
+      if (this.#settings.active === undefined) this.#parts.schedule.remove(node)
+      else this.#parts.schedule.add(node)
+    }
+  }
+
+  /** Judges what a worker's requests met. */
+  judge({ node: key, name, passive, outlier }: AttemptReport): void {
+    const node = this.nodes.get(key) ?? this.#adopt(key, name)
+    if (node === undefined) return
+    if (passive !== undefined) node.judgePassive(passive)
+    const ejectedMs = outlier && node.judgeOutlier(outlier)
+    if (ejectedMs !== undefined) this.#parts.onEjected(node, ejectedMs)
+  }
+
+  stop(): void {
+    for (const node of [...this.nodes.values()]) this.#drop(node)
+  }
+
+  #targets(): Map<string, ProbeTarget> {
+    const targets = new Map<string, ProbeTarget>()
+    for (const { host, port } of this.#configured) {
+      const addresses = isIP(host) === 0 ? this.#parts.addressesOf(host) : [host]
+      for (const address of addresses) {
+        targets.set(addressOf({ host: address, port }), { address, port, hostname: host })
+      }
+    }
+    return targets
+  }
+
+  #keep(key: string, target: ProbeTarget): void {
+    const known = this.nodes.get(key)
+    if (known?.target.hostname === target.hostname) return
+    // The same address under another name: what is known of it holds.
+    const saved = known?.saved ?? this.#parts.takeSaved(this.owner, key)
+    if (known !== undefined) this.#parts.schedule.remove(known)
+    const node = new WatchedNode(this, key, target, saved)
+    this.nodes.set(key, node)
+    const leftMs = node.outlier.record.until - Date.now()
+    if (leftMs > 0) this.#parts.onEjected(node, leftMs)
+  }
+
+  /** A worker's resolver may know an address of a name that ours does not (yet). */
+  #adopt(key: string, name: string | undefined): WatchedNode | undefined {
+    const configured = this.#configured.find(({ host }) => host === name)
+    if (name === undefined || configured === undefined || isIP(name) !== 0) return undefined
+    const address = key.slice(0, key.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+    if (isIP(address) === 0) return undefined
+    const { port } = configured
+    this.#keep(key, {
+      address,
+      port: Number(key.slice(key.lastIndexOf(':') + 1)) || port,
+      hostname: name,
+    })
+    const node = this.nodes.get(key)
+    if (node !== undefined && this.#settings.active !== undefined) this.#parts.schedule.add(node)
+    return node
+  }
+
+  #drop(node: WatchedNode): void {
+    this.nodes.delete(node.key)
+    this.#parts.schedule.remove(node)
+    this.#parts.onGone(node)
+  }
+}

@@ -71,6 +71,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
   onHead(status: number, reason: string, headers: RawHeaders): void {
     this.#answered = true
     this.#setup.observer?.onResponse?.(this.#node, status)
+    this.#request.attempts?.noteAttempt(this.#node.address, status)
     this.#sink.onHead(status, reason, headers)
   }
 
@@ -89,6 +90,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     if (this.#body?.failure === undefined) {
       this.#setup.observer?.onFailure?.(this.#node, failure)
     }
+    if (!this.#answered) this.#request.attempts?.noteAttempt(this.#node.address, statusOf(failure))
     if (this.#retry(failure)) return
     this.#over = true
     this.#body?.discard()
@@ -96,9 +98,9 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
   }
 
   #send(fresh: boolean): void {
-    const { method, path, headers, authority } = this.#request
+    const { method, path, headers, authority, host: forced } = this.#request
     const { client, hostHeader } = this.#node
-    const host = hostHeader ?? (authority || client.address)
+    const host = forced ?? hostHeader ?? (authority || client.address)
     const request = { method, path, host, headers, body: this.#body }
     this.#attempt = client.send(request, this.#timeouts, this, fresh)
   }
@@ -129,4 +131,9 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     if (error.code === 'GW_UPSTREAM_PROTOCOL' || !IDEMPOTENT.has(this.#request.method)) return false
     return body === undefined || body.whole !== undefined
   }
+}
+
+/** What nginx writes down for an attempt without an answer. */
+function statusOf({ code }: UpstreamError): number {
+  return code === 'GW_UPSTREAM_TIMEOUT' ? 504 : 502
 }

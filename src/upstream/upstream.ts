@@ -43,6 +43,10 @@ export interface UpstreamRequest {
   readonly body: BodySource | undefined
   /** What hashing balancers read their key from. */
   readonly context?: RequestContext | undefined
+  /** Host field in place of what `passHost` says. */
+  readonly host?: string | undefined
+  /** Is told of every attempt: the node's address, and the status or 502 or 504 for a failure. */
+  readonly attempts?: { noteAttempt(node: string, status: number): void } | undefined
 }
 
 /** A set of nodes that requests are spread over. */

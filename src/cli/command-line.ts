@@ -29,6 +29,7 @@ const USAGE = `Usage: holdfast VERB [--env-file PATH]
   drain        turn new traffic away from the gateway of this machine (--undo: no longer);
                it goes on serving what comes
   migrate      bring the schema of the database up to date
+  config       dump, validate, compare and apply configuration files (config --help)
 
   --env-file PATH   settings, see conf/holdfast.env.example
   --help, --version
@@ -46,6 +47,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
 
 async function dispatch([word, ...rest]: readonly string[]): Promise<number> {
   if (word === undefined) throw new UsageError('a verb is missing', USAGE)
+  // Its flags and its help are its own.
+  if (word === 'config') return (await import('./config/config-verb.ts')).runConfigVerb(rest)
   if (['--help', '-h', 'help'].includes(word) || rest.includes('--help')) return print(USAGE)
   if (['--version', '-v', 'version'].includes(word)) return print(`holdfast ${VERSION}\n`)
   const load = VERBS.get(word)

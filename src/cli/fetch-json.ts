@@ -58,7 +58,7 @@ function parseObject(text: string): Record<string, unknown> | undefined {
 }
 
 /** One listens on all addresses, but one connects to a single one. */
-function reachable({ host, port }: ListenAddress): { host: string; port: number } {
+export function reachable({ host, port }: ListenAddress): { host: string; port: number } {
   if (host === '0.0.0.0') return { host: '127.0.0.1', port }
   if (host === '::') return { host: 'localhost', port }
   return { host, port }

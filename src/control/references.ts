@@ -1,7 +1,8 @@
-import { credentialPrefix } from '../model/credential-id.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import { referencesOf } from '../model/resource-references.ts'
 import type { ConfigTransaction } from '../store/config-repository.ts'
-import type { Reference, ResourceDefinition } from './resource-definition.ts'
+import type { Referrer, ResourceKey } from '../store/config-transaction.ts'
+import type { ConfigView, Reference, ResourceDefinition } from './resource-definition.ts'
 import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
 
 /**
@@ -9,7 +10,7 @@ import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
  * transaction: the group's lock keeps the answer true until the commit.
  */
 export async function checkReferences(
-  tx: ConfigTransaction,
+  tx: ConfigView,
   definition: ResourceDefinition,
   body: ResourceBody,
 ): Promise<string | undefined> {
@@ -22,7 +23,7 @@ export async function checkReferences(
 }
 
 async function checkTarget(
-  tx: ConfigTransaction,
+  tx: ConfigView,
   { kind, id, check }: Reference,
 ): Promise<string | undefined> {
   const target = await tx.get(kind, id)
@@ -35,23 +36,29 @@ export async function checkNotReferenced(
   kind: ResourceKind,
   id: string,
 ): Promise<string | undefined> {
-  for (const referrer of Object.values(RESOURCE_DEFINITIONS)) {
-    if (!referrer.refersTo.includes(kind)) continue
-    for (const { body } of await tx.list(referrer.kind)) {
-      const refers = referrer.references(body).some((to) => to.kind === kind && to.id === id)
-      if (!refers) continue
-      const { label } = RESOURCE_DEFINITIONS[kind]
-      const directly = kind === 'services' ? ' directly' : ''
-      const user = `${referrer.label} [${body[referrer.key]}]`
-      return `can not delete this ${label}${directly}, ${user} is still using it now`
-    }
-  }
-  return undefined
+  // Only their own credentials refer to consumers, and go with them.
+  if (kind === 'consumers') return undefined
+  const [referrer] = await tx.referrers([{ kind, id }], 1)
+  return referrer && describeUse({ kind, id }, referrer)
+}
+
+/** Why an object can't be deleted. */
+export function describeUse({ kind, id }: ResourceKey, referrer: Referrer): string {
+  const { label } = RESOURCE_DEFINITIONS[kind]
+  const directly = kind === 'services' || kind === 'stream_routes' ? ' directly' : ''
+  const how = kind === 'stream_routes' ? 'as superior_id' : 'now'
+  return `can not delete this ${label}${directly}, ${userOf(referrer, kind, id)} is still using it ${how}`
+}
+
+function userOf({ kind, id, body }: Referrer, to: ResourceKind, toId: string): string {
+  const found = referencesOf(kind, body).find((target) => target.kind === to && target.id === toId)
+  const inPlugin = typeof found?.via === 'object' && to === 'upstreams' ? 'plugin in ' : ''
+  return `${inPlugin}${RESOURCE_DEFINITIONS[kind].label} [${id}]`
 }
 
 /** What an object is a part of and is not there, in APISIX's words. Inside the transaction. */
 export async function checkOwner(
-  tx: ConfigTransaction,
+  tx: ConfigView,
   { owner }: ResourceDefinition,
   id: string,
 ): Promise<string | undefined> {
@@ -68,8 +75,7 @@ export async function deleteWithParts(
 ): Promise<void> {
   await tx.delete(kind, id)
   if (kind !== 'consumers') return
-  const prefix = credentialPrefix(id)
-  for (const { body } of await tx.list('credentials')) {
-    if (String(body.id).startsWith(prefix)) await tx.delete('credentials', String(body.id))
+  for (const part of await tx.referrers([{ kind, id }])) {
+    if (part.kind === 'credentials') await tx.delete(part.kind, part.id)
   }
 }

@@ -1,5 +1,10 @@
+import { consumerOf } from '../model/credential-id.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import { referencesOf } from '../model/resource-references.ts'
 import type { ConfigTransaction } from '../store/config-repository.ts'
+
+/** What rules between objects look at: the configuration as a write leaves it. */
+export type ConfigView = Pick<ConfigTransaction, 'get' | 'list'>
 
 /** An object that another one cannot do without. */
 export interface Reference {
@@ -18,21 +23,54 @@ export interface ResourceDefinition {
   key: 'id' | 'username'
   /** Methods that APISIX does not offer for this kind. */
   unsupported: readonly ('POST' | 'PATCH')[]
-  /** Kinds that `references` can name. */
-  refersTo: readonly ResourceKind[]
+  /** What must be there before the object is written; without its owner. */
   references(body: ResourceBody): Reference[]
-  /** Rules that need the other objects of the group; returns what is wrong. */
-  check?(tx: ConfigTransaction, id: string, body: ResourceBody): Promise<string | undefined>
-  /** Fields that no answer contains. */
-  hidden?: readonly string[]
   /** The object that this one is a part of: must be there, and takes its parts with it when it goes. */
   owner?(id: string): { kind: ResourceKind; id: string }
+  /** Rules that need the other objects of the group; returns what is wrong. */
+  check?(view: ConfigView, id: string, body: ResourceBody): Promise<string | undefined>
+  /** Fields that no answer contains. */
+  hidden?: readonly string[]
   /** True while nothing serves objects of this kind; answers to writes warn of it. */
   notServed?: boolean
 }
 
-/** The reference in a field of an object, if it is set. */
-export function referenceIn(body: ResourceBody, field: string, kind: ResourceKind): Reference[] {
-  const id = body[field]
-  return id === undefined ? [] : [{ kind, id: String(id) }]
+/** Completes a definition with the model's rules on references. */
+export function defineResource(
+  definition: Omit<ResourceDefinition, 'references' | 'owner'>,
+): ResourceDefinition {
+  const { kind } = definition
+  return {
+    ...definition,
+    references: (body) => checkedReferences(kind, body),
+    ...(kind === 'credentials' && {
+      owner: (id: string) => ({ kind: 'consumers', id: consumerOf(id) }),
+    }),
+  }
+}
+
+function checkedReferences(kind: ResourceKind, body: ResourceBody): Reference[] {
+  return referencesOf(kind, body)
+    .filter(({ via }) => via !== 'owner')
+    .map(({ kind: to, id }) => {
+      if (to === 'ssls') return { kind: to, id, check: checkClientCertificate }
+      if (to !== 'stream_routes') return { kind: to, id }
+      return { kind: to, id, check: (superior) => checkProtocol(body, superior) }
+    })
+}
+
+/** Upstreams present it to their nodes. */
+function checkClientCertificate(ssl: ResourceBody): string | undefined {
+  return ssl['type'] === 'client' ? undefined : 'wrong ssl type'
+}
+
+function checkProtocol(route: ResourceBody, superior: ResourceBody): string | undefined {
+  const [own, other] = [protocolOf(route), protocolOf(superior)]
+  return other === undefined || own === other
+    ? undefined
+    : `protocol mismatch: subordinate protocol [${own}] does not match superior protocol [${other}]`
+}
+
+function protocolOf(route: ResourceBody): string | undefined {
+  return (route['protocol'] as { name?: string } | undefined)?.name
 }

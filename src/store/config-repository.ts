@@ -17,7 +17,7 @@ import type { Database } from './database.ts'
 import type { Transaction } from './transaction.ts'
 
 export type { StoredResource } from './config-pages.ts'
-export type { ConfigTransaction } from './config-transaction.ts'
+export type { ConfigTransaction, ResourceKey } from './config-transaction.ts'
 
 const KEEP_REVISIONS = 10_000
 /** Bound of reads that take several statements. */

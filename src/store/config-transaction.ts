@@ -11,6 +11,7 @@ import {
   type StoredResource,
   toStored,
 } from './config-pages.ts'
+import { PendingReferences } from './pending-references.ts'
 import { batchesOf, WRITE_CHANGES, WRITE_LAST } from './revision-batches.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -26,6 +27,11 @@ export interface ResourceKey {
   id: string
 }
 
+/** An object that refers to another one. */
+export interface Referrer extends ResourceKey {
+  body: ResourceBody
+}
+
 /** Reads and writes of one group inside its write transaction; the group's lock is held. */
 export interface ConfigTransaction {
   /** The group's, before this write. */
@@ -33,6 +39,8 @@ export interface ConfigTransaction {
   get(kind: ResourceKind, id: string): Promise<StoredResource | undefined>
   /** Reads many objects with few statements; `get` of these costs nothing afterwards. */
   prefetch(keys: readonly ResourceKey[]): Promise<void>
+  /** The objects that refer to any of these (see resource-references.ts), at most `limit` of them; those that this transaction writes come last. */
+  referrers(targets: readonly ResourceKey[], limit?: number): Promise<Referrer[]>
   /** In order of id, with what this transaction has changed. */
   list(kind: ResourceKind): Promise<StoredResource[]>
   /**
@@ -71,6 +79,7 @@ export class PendingRevision implements ConfigTransaction {
   readonly #group: string
   readonly #head: RevisionMark
   readonly #entries = new Map<string, Entry>()
+  readonly #pending = new PendingReferences()
 
   constructor(tx: Transaction, group: string, head: RevisionMark) {
     this.#tx = tx
@@ -91,6 +100,22 @@ export class PendingRevision implements ConfigTransaction {
   async prefetch(keys: readonly ResourceKey[]): Promise<void> {
     const entries = keys.map(({ kind, id }) => this.#entry(kind, id))
     await this.#readBefore([...new Set(entries)].filter((entry) => !('before' in entry)))
+  }
+
+  async referrers(targets: readonly ResourceKey[], limit?: number): Promise<Referrer[]> {
+    const keys = targets.map(({ kind, id }) => `${kind}/${id}`)
+    const touched = this.#pending.touched
+    const rows = await this.#tx.query<{ kind: ResourceKind; id: string; text: string }>(
+      READ_REFERRERS,
+      // Those that this transaction changes have a say of their own, and would use up the limit.
+      [this.#group, keys, touched.size === 0 ? (limit ?? null) : null],
+    )
+    const stored = rows.filter((row) => !touched.has(`${row.kind}/${row.id}`))
+    const found = [
+      ...stored.map((row) => ({ kind: row.kind, id: row.id, body: JSON.parse(row.text) })),
+      ...this.#pending.referrers(keys),
+    ]
+    return found.slice(0, limit)
   }
 
   async list(kind: ResourceKind): Promise<StoredResource[]> {
@@ -115,11 +140,13 @@ export class PendingRevision implements ConfigTransaction {
       throw new ConfigError('GW_CONFIG_INVALID', `${where}: ${unsafe.problem}`)
     }
     this.#entry(kind, id).after = body
+    this.#pending.put(kind, id, body)
   }
 
   async delete(kind: ResourceKind, id: string): Promise<boolean> {
     if ((await this.get(kind, id)) === undefined) return false
     this.#entry(kind, id).after = null
+    this.#pending.delete(kind, id)
     return true
   }
 
@@ -198,6 +225,10 @@ export class PendingRevision implements ConfigTransaction {
     }
   }
 }
+
+const READ_REFERRERS = `
+  SELECT kind, id, body::text AS text FROM config_resource
+   WHERE group_id = $1 AND refers_to && $2::text[] ORDER BY kind, id LIMIT $3`
 
 interface PastRow {
   kind: ResourceKind

@@ -64,6 +64,38 @@ const MIGRATIONS: readonly string[] = [
      report     jsonb NOT NULL
    ) WITH (fillfactor = 50);
    CREATE INDEX gateway_instance_group ON gateway_instance (group_id, id);`,
+  // Who refers to an object, as `kind/id`: what src/model/resource-references.ts finds. Computed by the
+  // database, so that it also fits what an older control plane writes. No pending list: a look-up
+  // would have to read all of it.
+  `CREATE FUNCTION holdfast_references(kind text, body jsonb) RETURNS text[]
+   LANGUAGE sql IMMUTABLE PARALLEL SAFE
+   AS $$
+     SELECT CASE WHEN kind <> 'plugin_metadata' THEN nullif(
+       array_remove(ARRAY[
+         CASE WHEN kind = 'credentials'
+              THEN 'consumers/' || split_part(body ->> 'id', '/credentials/', 1) END,
+         'upstreams/' || (body ->> 'upstream_id'),
+         'services/' || (body ->> 'service_id'),
+         'plugin_configs/' || (body ->> 'plugin_config_id'),
+         'consumer_groups/' || (body ->> 'group_id'),
+         'ssls/' || (body #>> '{tls,client_cert_id}'),
+         'ssls/' || (body #>> '{upstream,tls,client_cert_id}'),
+         'stream_routes/' || (body #>> '{protocol,superior_id}'),
+         'protos/' || (body #>> '{plugins,grpc-transcode,proto_id}')
+       ], NULL)
+       || CASE WHEN body -> 'plugins' ? 'traffic-split' THEN
+         ARRAY(SELECT 'upstreams/' || (id #>> '{}') FROM jsonb_path_query(body,
+           '$.plugins."traffic-split".rules[*].weighted_upstreams[*].upstream_id') AS id)
+         || ARRAY(SELECT 'ssls/' || (id #>> '{}') FROM jsonb_path_query(body,
+           '$.plugins."traffic-split".rules[*].weighted_upstreams[*].upstream.tls.client_cert_id')
+           AS id)
+         ELSE '{}'::text[] END,
+       '{}'::text[]) END
+   $$;
+   ALTER TABLE config_resource ADD COLUMN refers_to text[]
+     GENERATED ALWAYS AS (holdfast_references(kind, body)) STORED;
+   CREATE INDEX config_resource_refers_to ON config_resource USING gin (refers_to)
+     WITH (fastupdate = off) WHERE refers_to IS NOT NULL;`,
 ]
 
 /** Version of the schema that this code writes. */

@@ -1,10 +1,8 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const consumerGroups: ResourceDefinition = {
+export const consumerGroups = defineResource({
   kind: 'consumer_groups',
   label: 'consumer group',
   key: 'id',
   unsupported: ['POST'],
-  refersTo: [],
-  references: () => [],
-}
+})

@@ -1,12 +1,8 @@
-import { consumerOf } from '../../model/credential-id.ts'
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const credentials: ResourceDefinition = {
+export const credentials = defineResource({
   kind: 'credentials',
   label: 'credential',
   key: 'id',
   unsupported: ['POST', 'PATCH'],
-  refersTo: [],
-  references: () => [],
-  owner: (id) => ({ kind: 'consumers', id: consumerOf(id) }),
-}
+})

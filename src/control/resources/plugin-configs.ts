@@ -1,10 +1,8 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const pluginConfigs: ResourceDefinition = {
+export const pluginConfigs = defineResource({
   kind: 'plugin_configs',
   label: 'plugin config',
   key: 'id',
   unsupported: ['POST'],
-  refersTo: [],
-  references: () => [],
-}
+})

@@ -1,10 +1,8 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const pluginMetadata: ResourceDefinition = {
+export const pluginMetadata = defineResource({
   kind: 'plugin_metadata',
   label: 'plugin_metadata',
   key: 'id',
   unsupported: ['POST', 'PATCH'],
-  refersTo: [],
-  references: () => [],
-}
+})

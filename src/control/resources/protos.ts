@@ -1,11 +1,9 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const protos: ResourceDefinition = {
+export const protos = defineResource({
   kind: 'protos',
   label: 'proto',
   key: 'id',
   unsupported: ['PATCH'],
-  refersTo: [],
-  references: () => [],
   notServed: true,
-}
+})

@@ -1,10 +1,8 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const secrets: ResourceDefinition = {
+export const secrets = defineResource({
   kind: 'secrets',
   label: 'secret',
   key: 'id',
   unsupported: ['POST'],
-  refersTo: [],
-  references: () => [],
-}
+})

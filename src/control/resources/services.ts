@@ -1,14 +1,8 @@
-import { type ResourceDefinition, referenceIn } from '../resource-definition.ts'
-import { upstreamReferences } from './upstream-reference.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const services: ResourceDefinition = {
+export const services = defineResource({
   kind: 'services',
   label: 'service',
   key: 'id',
   unsupported: [],
-  refersTo: ['upstreams', 'ssls'],
-  references: (service) => [
-    ...referenceIn(service, 'upstream_id', 'upstreams'),
-    ...upstreamReferences(service['upstream']),
-  ],
-}
+})

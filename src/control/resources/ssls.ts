@@ -1,12 +1,10 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const ssls: ResourceDefinition = {
+export const ssls = defineResource({
   kind: 'ssls',
   label: 'ssl',
   key: 'id',
   unsupported: [],
-  refersTo: [],
-  references: () => [],
   hidden: ['key', 'keys'],
   notServed: true,
-}
+})

@@ -1,16 +1,9 @@
-import { type ResourceDefinition, referenceIn } from '../resource-definition.ts'
-import { upstreamReferences } from './upstream-reference.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const streamRoutes: ResourceDefinition = {
+export const streamRoutes = defineResource({
   kind: 'stream_routes',
   label: 'stream route',
   key: 'id',
   unsupported: ['PATCH'],
-  refersTo: ['upstreams', 'services', 'ssls'],
-  references: (route) => [
-    ...referenceIn(route, 'upstream_id', 'upstreams'),
-    ...referenceIn(route, 'service_id', 'services'),
-    ...upstreamReferences(route['upstream']),
-  ],
   notServed: true,
-}
+})

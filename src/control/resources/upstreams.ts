@@ -1,11 +1,8 @@
-import type { ResourceDefinition } from '../resource-definition.ts'
-import { upstreamReferences } from './upstream-reference.ts'
+import { defineResource } from '../resource-definition.ts'
 
-export const upstreams: ResourceDefinition = {
+export const upstreams = defineResource({
   kind: 'upstreams',
   label: 'upstream',
   key: 'id',
   unsupported: [],
-  refersTo: ['ssls'],
-  references: upstreamReferences,
-}
+})

@@ -1,7 +1,7 @@
 import { EXIT } from '../../support/exit-codes.ts'
 import { type CheckedObject, checkConfig } from './check-config.ts'
 import { ConfigFailure } from './config-failure.ts'
-import { type FileConfig, formatProblem } from './config-object.ts'
+import { type ConfigProblem, type FileConfig, formatProblem } from './config-object.ts'
 import type { Progress } from './progress.ts'
 import { readConfig } from './read-config.ts'
 import type { Selection } from './selection.ts'
@@ -33,9 +33,15 @@ export async function checkFiles(
   for (const note of config.notes) process.stderr.write(`holdfast: ${note}\n`)
   const all = [...config.problems, ...problems]
   if (all.length === 0) return { objects, groups: config.groups }
-  const shown = all.slice(0, MAX_PROBLEMS).map(formatProblem)
+  const shown = all.sort(byPlace).slice(0, MAX_PROBLEMS).map(formatProblem)
   const rest = all.length - shown.length
   if (rest > 0) shown.push(`and ${rest} more`)
   const noun = all.length === 1 ? 'problem' : 'problems'
   throw new ConfigFailure(EXIT.INVALID, [...shown, `${all.length} ${noun} found`].join('\n'))
+}
+
+/** As a reader goes through the files. */
+function byPlace(a: ConfigProblem, b: ConfigProblem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  return (a.position?.line ?? 0) - (b.position?.line ?? 0)
 }

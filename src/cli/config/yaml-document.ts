@@ -99,7 +99,9 @@ function memberOfMerged(
 }
 
 function nameOf(key: unknown): string {
-  return isScalar(key) ? String(key.value) : ''
+  if (!isScalar(key)) return ''
+  // The library's own mark of a merge.
+  return typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value)
 }
 
 function startOf(node: unknown): number | undefined {

@@ -143,7 +143,7 @@ export class RouteTable {
   }
 
   #compileUpstream(id: string, body: ResourceBody): void {
-    const upstream = this.#factory.create(body as StoredUpstream)
+    const upstream = this.#factory.create(body as StoredUpstream, `upstreams/${id}`)
     const known = this.#upstreams.get(id)
     const cell = known ?? new UpstreamCell()
     cell.hold(upstream)
@@ -156,7 +156,7 @@ export class RouteTable {
     const known = this.#services.get(id)
     const cell = known?.cell ?? new UpstreamCell()
     if (service.upstream === undefined && service.upstream_id === undefined) cell.clear()
-    else this.#fill(cell, service)
+    else this.#fill(cell, service, `services/${id}`)
     const hosts = service.hosts ?? []
     this.#services.set(id, { cell, hosts })
     const sameHosts = known !== undefined && known.hosts.join() === hosts.join()
@@ -172,7 +172,7 @@ export class RouteTable {
     const cell = new UpstreamCell()
     try {
       if (service !== undefined) cell.follow(service.cell)
-      this.#fill(cell, route)
+      this.#fill(cell, route, `routes/${id}`)
       const timeouts = this.#factory.timeoutsOf(route.timeout)
       const plan = { routeId: id, serviceId, upstream: cell, timeouts }
       if (route.status === 0) this.#router.delete(id)
@@ -186,8 +186,8 @@ export class RouteTable {
   }
 
   /** Points the cell to the upstream that a route or service names; without one it stays. */
-  #fill(cell: UpstreamCell, owner: UpstreamOwner): void {
-    if (owner.upstream !== undefined) cell.hold(this.#factory.create(owner.upstream))
+  #fill(cell: UpstreamCell, owner: UpstreamOwner, key: string): void {
+    if (owner.upstream !== undefined) cell.hold(this.#factory.create(owner.upstream, key))
     else if (owner.upstream_id !== undefined) cell.follow(this.#upstream(String(owner.upstream_id)))
   }
 

@@ -5,7 +5,7 @@ import { compileVariable, type VariableReader } from './variable.ts'
 export type Template = (request: RequestContext) => string
 
 /** `$name`, `${name}` and `${name ?? default}`, unless a backslash stands before it. */
-const VARIABLE = /(?<!\\)\$(?:\{\s*([^}]+?)\s*\}|([\w.]+))/g
+const VARIABLE = /(?<!\\)\$(?:\{([^}]{1,256})\}|([\w.]+))/g
 
 /**
  * Compiles a text with variables as APISIX resolves it: `$name` (letters, digits, `_` and `.`),
@@ -39,7 +39,7 @@ export function compileTemplate(text: string, encode?: (value: string) => string
 }
 
 function compileReference(reference: string, encode?: (value: string) => string): VariableReader {
-  const [name = '', fallback] = reference.split(/\s*\?\?\s*/)
+  const [name = '', fallback] = reference.trim().split(/\s*\?\?\s*/)
   const read = compileVariable(name)
   if (encode === undefined && fallback === undefined) return read
   return (request) => {

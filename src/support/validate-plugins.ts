@@ -1,15 +1,23 @@
 import type { ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
 import { isOfConsumer, type ResourceKind } from '../model/resource-kind.ts'
-import { checkLuaOnlyMeta } from '../model/schemas/lua-only.ts'
+import { checkLuaOnlyMeta, checkLuaOnlyPlugin } from '../model/schemas/lua-only.ts'
 import type { PluginMetadata } from '../model/schemas/plugin-metadata.ts'
-import { type PluginLookup, PluginMeta } from '../model/schemas/plugin-schemas.ts'
+import {
+  type PluginLookup,
+  PluginMeta,
+  type PluginSchemas,
+} from '../model/schemas/plugin-schemas.ts'
+import { checkVars } from '../model/schemas/vars.ts'
+import { hasReference, withoutReferences } from './trusted-references.ts'
 import { describeFailure, shorten } from './validation-reason.ts'
 
 /** What checking the configuration of plugins takes. */
 export interface PluginChecks {
   findPlugin: PluginLookup
   compile: (schema: TSchema) => ValidateFunction
+  /** The same, for a validator that tells of all failures. */
+  compileThorough: (schema: TSchema) => ValidateFunction
 }
 
 type Config = Record<string, unknown>
@@ -33,15 +41,29 @@ function checkPlugin(
   kind: ResourceKind,
   name: string,
   config: Config,
-  { findPlugin, compile }: PluginChecks,
+  checks: PluginChecks,
 ): string | undefined {
-  const metaProblem = checkMeta(name, config['_meta'], compile)
+  const shown = shorten(name)
+  const metaProblem = checkMeta(shown, config['_meta'], checks.compile)
   if (metaProblem) return metaProblem
-  const plugin = findPlugin(name)
-  if (!plugin) return `unknown plugin [${shorten(name)}]`
+  const plugin = checks.findPlugin(name)
+  if (!plugin) return checkLuaOnlyPlugin(name) ?? `unknown plugin [${shown}]`
+  if (kind === 'credentials' && !isAuth(plugin)) {
+    return `only supports auth type plugins in consumer credential: [${shown}] is none`
+  }
   const schema = isOfConsumer(kind) ? (plugin.consumerSchema ?? plugin.schema) : plugin.schema
-  const problem = checkConfig(config, compile(schema))
-  return problem && `failed to check the configuration of plugin [${name}]: ${problem}`
+  const problem = checkConfig(config, schema, checks)
+  // As in APISIX: what never runs may be wrong.
+  if (!problem || isDisabled(config)) return undefined
+  return failed(shown, problem)
+}
+
+function isAuth({ type, consumerSchema }: PluginSchemas): boolean {
+  return type === 'auth' || consumerSchema !== undefined
+}
+
+function isDisabled(config: Config): boolean {
+  return (config['_meta'] as PluginMeta | undefined)?.disable === true
 }
 
 function checkMeta(
@@ -51,19 +73,37 @@ function checkMeta(
 ): string | undefined {
   if (meta === undefined) return undefined
   if (meta !== null && typeof meta === 'object') {
-    const lua = checkLuaOnlyMeta(shorten(name), meta)
+    const lua = checkLuaOnlyMeta(name, meta)
     if (lua) return lua
   }
   const validate = compile(PluginMeta)
-  if (validate(meta)) return undefined
-  const problem = describeFailure(meta, validate.errors ?? [])
-  return `failed to check the configuration of plugin [${shorten(name)}]: property "_meta" validation failed: ${problem}`
+  if (!validate(meta)) {
+    const problem = describeFailure(meta, validate.errors ?? [])
+    return failed(name, `property "_meta" validation failed: ${problem}`)
+  }
+  const { filter } = meta as PluginMeta
+  const problem = filter && checkVars(filter)
+  return problem && failed(name, `failed to validate the 'vars' expression: ${problem}`)
+}
+
+function failed(plugin: string, problem: string): string {
+  return `failed to check the configuration of plugin ${plugin} err: ${problem}`
 }
 
 /** `_meta` is everybody's, so no plugin's own schema knows of it. */
-function checkConfig(config: Config, validate: ValidateFunction): string | undefined {
+function checkConfig(
+  config: Config,
+  schema: TSchema,
+  { compile, compileThorough }: PluginChecks,
+): string | undefined {
   const { _meta, ...own } = config
-  if (!validate(own)) return describeFailure(own, validate.errors ?? [])
+  const validate = compile(schema)
+  if (!validate(own)) {
+    if (!hasReference(own)) return describeFailure(own, validate.errors ?? [])
+    const validateAll = compileThorough(schema)
+    const left = validateAll(own) ? [] : withoutReferences(validateAll.errors ?? [])
+    if (left.length > 0) return describeFailure(own, left)
+  }
   Object.assign(config, own)
   return undefined
 }

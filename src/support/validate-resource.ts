@@ -1,5 +1,5 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net'
-import { Ajv, type ValidateFunction } from 'ajv'
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
 import type { TSchema } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
@@ -23,7 +23,7 @@ export interface ResourceValidator {
 /** Compiles a schema; the validator fills defaults into the object it is given. */
 type CompileSchema = (schema: TSchema) => ValidateFunction
 
-const ajv = new Ajv({
+const OPTIONS: Options = {
   strict: true,
   // Ids and "string or object" fields have several types on purpose.
   allowUnionTypes: true,
@@ -32,9 +32,18 @@ const ajv = new Ajv({
   verbose: true,
   formats: { ipv4: isIPv4, ipv6: isIPv6, 'client-address': isClientAddress },
   keywords: [{ keyword: 'expected', schemaType: 'string' }],
-})
+}
+
+const ajv = new Ajv(OPTIONS)
+/** Finds everything that is wrong and not just the first; made at first use. */
+let thorough: Ajv | undefined
 
 const compile: CompileSchema = (schema) => ajv.compile(schema)
+
+const compileThorough: CompileSchema = (schema) => {
+  thorough ??= new Ajv({ ...OPTIONS, allErrors: true })
+  return thorough.compile(schema)
+}
 
 const validators = new Map<ResourceKind, ValidateFunction>()
 
@@ -50,7 +59,7 @@ function validatorOf(kind: ResourceKind): ValidateFunction {
 
 /** A validator that knows the plugins `findPlugin` finds; every other name is refused. */
 export function createResourceValidator(findPlugin: PluginLookup): ResourceValidator {
-  const plugins = { findPlugin, compile }
+  const plugins = { findPlugin, compile, compileThorough }
 
   function decode<K extends ResourceKind>(kind: K, body: unknown): Decoded<ResourceOf<K>> {
     const unsafe = findUnsafeJson(body)

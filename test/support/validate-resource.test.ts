@@ -162,7 +162,7 @@ suite('validate-resource with plugins', () => {
     const reason = reasonOf('routes', { ...route, plugins: { limit: { count: 0 } } })
     assert.equal(
       reason,
-      'failed to check the configuration of plugin [limit]: property "count" validation failed: expected 0 to be at least 1',
+      'failed to check the configuration of plugin limit err: property "count" validation failed: expected 0 to be at least 1',
     )
   })
 

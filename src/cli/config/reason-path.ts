@@ -4,7 +4,7 @@ type Path = (string | number)[]
 const STEPS: readonly [RegExp, (match: RegExpExecArray) => Path][] = [
   [/^invalid (?:plugins )?configuration: /, () => []],
   [
-    /^failed to check the configuration of plugin \[(.*?)\](?: err)?: /,
+    /^failed to check the configuration of plugin \[?([^\s\]]*)\]?(?: err)?: /,
     ([, name = '']) => ['plugins', name],
   ],
   [/^property "(.*?)" validation failed: /, ([, name = '']) => [name]],

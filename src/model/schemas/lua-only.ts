@@ -23,6 +23,16 @@ export function checkLuaOnlyMeta(plugin: string, meta: object): string | undefin
     : undefined
 }
 
+/** Plugins of APISIX whose configuration is Lua code. */
+const LUA_PLUGINS = new Set(['serverless-pre-function', 'serverless-post-function', 'inspect'])
+
+/** Says why there is no such plugin when it is one that runs Lua code. */
+export function checkLuaOnlyPlugin(name: string): string | undefined {
+  return LUA_PLUGINS.has(name)
+    ? refusal(`unknown plugin [${name}]: it`, 'use another plugin')
+    : undefined
+}
+
 function refusal(field: string, alternative: string): string {
   return `${field} is not supported: Holdfast runs no Lua; ${alternative}`
 }

@@ -6,6 +6,8 @@ export interface PluginSchemas {
   schema: TSchema
   /** Under a consumer; without one, `schema`. */
   consumerSchema?: TSchema
+  /** `auth`: it finds the consumer, so that it can stand in a credential. */
+  type?: string | undefined
   /** Of the plugin's metadata object; without one, any object. */
   metadataSchema?: TSchema
 }
@@ -18,8 +20,6 @@ export interface PluginDescription extends PluginSchemas {
   name: string
   /** Larger runs first. */
   priority: number
-  /** `auth`: it finds the consumer. */
-  type?: string
   version?: number
   scope?: string
   /** Where it can be used; without it, `http` only. */

@@ -6,7 +6,7 @@ import { Credential } from './credential.ts'
 import { GlobalRule } from './global-rule.ts'
 import { PluginConfig } from './plugin-config.ts'
 import { PluginMetadata } from './plugin-metadata.ts'
-import { Proto } from './proto.ts'
+import { checkProto, Proto } from './proto.ts'
 import { checkRoute, Route } from './route.ts'
 import { checkSecret, Secret } from './secret.ts'
 import { checkService, Service } from './service.ts'
@@ -58,6 +58,6 @@ export const RESOURCE_SHAPES: { [K in ResourceKind]: ResourceShape<K> } = {
   plugin_metadata: { schema: PluginMetadata },
   ssls: { schema: Ssl, checkRules: checkSsl },
   stream_routes: { schema: StreamRoute, checkRules: checkStreamRoute },
-  protos: { schema: Proto },
+  protos: { schema: Proto, checkRules: checkProto },
   secrets: { schema: Secret, checkRules: checkSecret },
 }

@@ -177,7 +177,7 @@ suite('the place that a reason speaks of', () => {
     },
     {
       reason:
-        'failed to check the configuration of plugin [limit-count]: property "count" validation failed: wrong type',
+        'failed to check the configuration of plugin limit-count err: property "count" validation failed: wrong type',
       path: ['plugins', 'limit-count', 'count'],
     },
     {

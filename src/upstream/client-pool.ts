@@ -1,13 +1,23 @@
 import { NodeClient, type NodeClientOptions } from './node-client.ts'
-import { keyOf, type NodeOrigin } from './node-origin.ts'
+import { NodeLoad } from './node-load.ts'
+import { addressOf, keyOf, type NodeOrigin } from './node-origin.ts'
+
+/** How many connections to a node are kept, and how long. */
+export type KeepAliveLimits = Pick<NodeClientOptions, 'idleMs' | 'maxIdle' | 'maxRequests'>
 
 /** The node clients of a worker, shared by all upstreams that name the same node. */
 export interface ClientPool {
-  /** A client for the node; pair each call with a `release`. */
-  acquire(origin: NodeOrigin): NodeClient
+  /** A client for the node; pair each call with a `release`. Limits of their own, connections of their own. */
+  acquire(origin: NodeOrigin, limits?: KeepAliveLimits): NodeClient
   /** The last release stops the client: requests under way finish, then its connections close. */
   release(client: NodeClient): void
   readonly size: number
+}
+
+interface SharedClient {
+  readonly key: string
+  readonly client: NodeClient
+  users: number
 }
 
 /**
@@ -15,30 +25,56 @@ export interface ClientPool {
  * upstream before the old one is stopped.
  */
 export function createClientPool(options: NodeClientOptions = {}): ClientPool {
-  const clients = new Map<string, { client: NodeClient; users: number }>()
+  const byKey = new Map<string, SharedClient>()
+  const byClient = new Map<NodeClient, SharedClient>()
+  const loads = new Map<string, { load: NodeLoad; users: number }>()
+
+  function joinLoad(address: string): NodeLoad {
+    const shared = loads.get(address)
+    if (shared === undefined) {
+      const load = new NodeLoad()
+      loads.set(address, { load, users: 1 })
+      return load
+    }
+    shared.users++
+    return shared.load
+  }
+
+  function leaveLoad(address: string): void {
+    const shared = loads.get(address)
+    if (shared !== undefined && --shared.users === 0) loads.delete(address)
+  }
 
   return {
-    acquire(origin) {
-      const key = keyOf(origin)
-      let shared = clients.get(key)
+    acquire(origin, limits) {
+      const key = limits === undefined ? keyOf(origin) : `${keyOf(origin)}|${limitsKey(limits)}`
+      let shared = byKey.get(key)
       if (shared === undefined) {
-        shared = { client: new NodeClient(origin, options), users: 0 }
-        clients.set(key, shared)
+        const load = joinLoad(addressOf(origin))
+        const client = new NodeClient(origin, { ...options, ...limits }, load)
+        shared = { key, client, users: 0 }
+        byKey.set(key, shared)
+        byClient.set(client, shared)
       }
       shared.users++
       return shared.client
     },
 
     release(client) {
-      const key = keyOf(client.origin)
-      const shared = clients.get(key)
-      if (shared?.client !== client || --shared.users > 0) return
-      clients.delete(key)
+      const shared = byClient.get(client)
+      if (shared === undefined || --shared.users > 0) return
+      byKey.delete(shared.key)
+      byClient.delete(client)
+      leaveLoad(client.address)
       client.stop()
     },
 
     get size() {
-      return clients.size
+      return byKey.size
     },
   }
+}
+
+function limitsKey({ idleMs, maxIdle, maxRequests }: KeepAliveLimits): string {
+  return `${idleMs} ${maxIdle} ${maxRequests}`
 }

@@ -3,6 +3,7 @@ import type { RawHeaders, ResponseSink } from '../model/http-message.ts'
 import { FailedCall } from './failed-call.ts'
 import { type CallOwner, NodeCall } from './node-call.ts'
 import { NodeConnection } from './node-connection.ts'
+import { NodeLoad } from './node-load.ts'
 import { addressOf, type NodeOrigin } from './node-origin.ts'
 import { nodeHeaders } from './request-headers.ts'
 import type { Timeouts } from './timeouts.ts'
@@ -24,22 +25,35 @@ export interface NodeClientOptions {
   /** Requests under way at once. Beyond it a request fails at once: no queue grows without bound. */
   readonly maxConnections?: number
   readonly idleMs?: number
+  /** Idle connections that are kept; beyond, a connection closes after its request. */
+  readonly maxIdle?: number
+  /** Requests that one connection may carry. */
+  readonly maxRequests?: number
   readonly maxHeaderBytes?: number
 }
 
-const DEFAULTS = { maxConnections: 4096, idleMs: 55_000, maxHeaderBytes: 32 * 1024 }
+const DEFAULTS = {
+  maxConnections: 4096,
+  idleMs: 55_000,
+  maxIdle: Number.POSITIVE_INFINITY,
+  maxRequests: Number.POSITIVE_INFINITY,
+  maxHeaderBytes: 32 * 1024,
+}
 
 /** Connections to one node. The one used last is used next, so that surplus ones grow old and close. */
 export class NodeClient implements CallOwner {
   readonly address: string
   readonly origin: NodeOrigin
+  /** Shared with other clients of the same node. */
+  readonly load: NodeLoad
   readonly #options: Required<NodeClientOptions>
   readonly #idle: NodeConnection[] = []
   #busy = 0
   #stopped = false
 
-  constructor(origin: NodeOrigin, options: NodeClientOptions = {}) {
+  constructor(origin: NodeOrigin, options: NodeClientOptions = {}, load = new NodeLoad()) {
     this.origin = origin
+    this.load = load
     this.address = addressOf(origin)
     this.#options = { ...DEFAULTS, ...options }
   }
@@ -64,6 +78,7 @@ export class NodeClient implements CallOwner {
     const connection = (fresh ? undefined : this.#idle.pop()) ?? this.#createConnection()
     connection.connectMs = timeouts.connectMs
     this.#busy++
+    this.load.active++
     const call = new NodeCall(this, connection, method === 'HEAD', body, timeouts, sink)
     const whole = body?.whole
     call.dispatch({
@@ -81,7 +96,8 @@ export class NodeClient implements CallOwner {
 
   release(connection: NodeConnection, reusable: boolean): void {
     this.#busy--
-    if (reusable && !this.#stopped) this.#idle.push(connection)
+    this.load.active--
+    if (reusable && this.#hasRoomFor(connection)) this.#idle.push(connection)
     else if (reusable) connection.close()
     // Later: undici is in the middle of telling us about this very connection.
     else queueMicrotask(() => connection.destroy())
@@ -91,6 +107,11 @@ export class NodeClient implements CallOwner {
   stop(): void {
     this.#stopped = true
     for (const connection of this.#idle.splice(0)) connection.close()
+  }
+
+  #hasRoomFor({ answered }: NodeConnection): boolean {
+    const { maxIdle, maxRequests } = this.#options
+    return !this.#stopped && this.#idle.length < maxIdle && answered < maxRequests
   }
 
   #createConnection(): NodeConnection {

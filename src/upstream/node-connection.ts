@@ -97,7 +97,7 @@ export class NodeConnection {
   }
 
   #open(): net.Socket {
-    const { scheme, host, port, servername, verify } = this.#origin
+    const { scheme, host, port, servername, verify, tls: context } = this.#origin
     const target = {
       host,
       port,
@@ -111,6 +111,7 @@ export class NodeConnection {
     return tls.connect({
       ...target,
       ...(servername === undefined ? {} : { servername }),
+      ...(context === undefined ? {} : { secureContext: context.secure }),
       rejectUnauthorized: verify,
       ALPNProtocols: ['http/1.1'],
     })

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import type { TlsContext } from './tls-context.ts'
 
 /** Where a node is and how it is spoken to. Equal keys share connections. */
 export interface NodeOrigin {
@@ -8,6 +9,8 @@ export interface NodeOrigin {
   /** Name for SNI and, if `verify`, for the certificate. Only with https. */
   readonly servername: string | undefined
   readonly verify: boolean
+  /** Own certificate and trusted authorities. Only with https. */
+  readonly tls?: TlsContext | undefined
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
@@ -22,8 +25,9 @@ export function nodeHostHeader({ scheme, host, port }: NodeOrigin): string {
 }
 
 export function keyOf(origin: NodeOrigin): string {
-  const tls = origin.scheme === 'https' ? `#${origin.servername ?? ''}#${origin.verify}` : ''
-  return `${origin.scheme}://${addressOf(origin)}${tls}`
+  const { scheme, servername = '', verify, tls } = origin
+  const peer = scheme === 'https' ? `#${servername}#${verify}#${tls?.id ?? ''}` : ''
+  return `${scheme}://${addressOf(origin)}${peer}`
 }
 
 function bracketed(host: string): string {

@@ -3,16 +3,22 @@ import type { PendingRequest, RawHeaders, ResponseSink } from '../model/http-mes
 import type { Balancer } from './balancer.ts'
 import type { FailedCall } from './failed-call.ts'
 import type { NodeCall } from './node-call.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import type { Timeouts } from './timeouts.ts'
 import { UploadBody } from './upload-body.ts'
 import type { UpstreamRequest } from './upstream.ts'
 import type { UpstreamNode, UpstreamObserver } from './upstream-node.ts'
 
-/** What all requests of an upstream share. */
+/** What all requests of an upstream share; names may bring other nodes while one is under way. */
 export interface UpstreamSetup {
   readonly balancer: Balancer
-  /** Further nodes to try after the first. */
+  /** Further attempts after the first. */
   readonly retries: number
+  /** The only node is tried again: there is no other to turn to. */
+  readonly isSingle: boolean
+  /** No further attempt begins later than this after the first; 0 = no limit. */
+  readonly retryTimeoutMs: number
+  readonly budget: RetryBudget | undefined
   readonly observer: UpstreamObserver | undefined
 }
 
@@ -36,7 +42,10 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
   readonly #body: UploadBody | undefined
   #node: UpstreamNode
   #attempt: NodeCall | FailedCall | undefined
+  /** Nodes of failed attempts, in order. */
   #tried: UpstreamNode[] | undefined
+  readonly #startedAt: number
+  #attemptedAt = 0
   #replacedConnection = false
   #answered = false
   #over = false
@@ -54,6 +63,8 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     this.#sink = sink
     this.#node = node
     this.#body = request.body === undefined ? undefined : new UploadBody(request.body)
+    this.#startedAt = setup.retryTimeoutMs > 0 ? performance.now() : 0
+    setup.budget?.earn()
     this.#send(false)
   }
 
@@ -71,6 +82,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
   onHead(status: number, reason: string, headers: RawHeaders): void {
     this.#answered = true
     this.#setup.observer?.onResponse?.(this.#node, status)
+    this.#measure(false)
     this.#request.attempts?.noteAttempt(this.#node.address, status)
     this.#sink.onHead(status, reason, headers)
   }
@@ -87,11 +99,10 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
 
   onError(error: Error): void {
     const failure = error as UpstreamError
-    if (this.#body?.failure === undefined) {
-      this.#setup.observer?.onFailure?.(this.#node, failure)
-    }
-    if (!this.#answered) this.#request.attempts?.noteAttempt(this.#node.address, statusOf(failure))
-    if (this.#retry(failure)) return
+    const canResend = !this.#over && !this.#answered && this.#canResend(failure)
+    if (canResend && this.#replaceConnection(failure)) return
+    this.#report(failure)
+    if (canResend && this.#tryNext()) return
     this.#over = true
     this.#body?.discard()
     this.#sink.onError(failure)
@@ -99,29 +110,56 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
 
   #send(fresh: boolean): void {
     const { method, path, headers, authority, host: forced } = this.#request
-    const { client, hostHeader } = this.#node
-    const host = forced ?? hostHeader ?? (authority || client.address)
+    const { address, client, named, hostHeader } = this.#node
+    const host = forced ?? hostHeader ?? (authority || address)
     const request = { method, path, host, headers, body: this.#body }
-    this.#attempt = client.send(request, this.#timeouts, this, fresh)
+    if (this.#setup.balancer.done !== undefined) this.#attemptedAt = performance.now()
+    const connections = named === undefined ? client : named.clientFor(host)
+    this.#attempt = connections.send(request, this.#timeouts, this, fresh)
   }
 
-  /** Starts another attempt if that is safe and there is one to make. */
-  #retry(error: UpstreamError): boolean {
-    if (this.#over || this.#answered || !this.#canResend(error)) return false
-    const isReset = error.code === 'GW_UPSTREAM_RESET'
-    if (isReset && !this.#replacedConnection && this.#attempt?.onReusedConnection) {
-      this.#replacedConnection = true
-      this.#send(true)
-      return true
+  #measure(failed: boolean): void {
+    const { done } = this.#setup.balancer
+    if (done !== undefined) done(this.#node, performance.now() - this.#attemptedAt, failed)
+  }
+
+  #report(failure: UpstreamError): void {
+    const { observer } = this.#setup
+    if (this.#body?.failure === undefined) {
+      observer?.onFailure?.(this.#node, failure)
+      if (!this.#answered) this.#measure(true)
     }
+    if (!this.#answered) this.#request.attempts?.noteAttempt(this.#node.address, statusOf(failure))
+  }
+
+  /** A reused connection may have been closed just when we sent: that is no fault of the node. */
+  #replaceConnection({ code }: UpstreamError): boolean {
+    if (code !== 'GW_UPSTREAM_RESET' || this.#replacedConnection) return false
+    if (!this.#attempt?.onReusedConnection) return false
+    this.#replacedConnection = true
+    this.#send(true)
+    return true
+  }
+
+  /** Starts an attempt at another node if there is one to make. */
+  #tryNext(): boolean {
     this.#tried ??= []
     this.#tried.push(this.#node)
-    if (this.#tried.length > this.#setup.retries) return false
-    const next = this.#setup.balancer.pick(this.#request.context, this.#tried)
+    const next = this.#nextNode(this.#tried)
     if (next === undefined) return false
     this.#node = next
+    this.#setup.observer?.onRetry?.(next)
     this.#send(false)
     return true
+  }
+
+  /** Where to go after these; undefined = nowhere. */
+  #nextNode(tried: readonly UpstreamNode[]): UpstreamNode | undefined {
+    const { balancer, retries, isSingle, retryTimeoutMs, budget } = this.#setup
+    if (tried.length > retries) return undefined
+    if (retryTimeoutMs > 0 && performance.now() - this.#startedAt > retryTimeoutMs) return undefined
+    const next = balancer.pick(this.#request.context, isSingle ? undefined : tried)
+    return next !== undefined && budget?.spend() === false ? undefined : next
   }
 
   #canResend(error: UpstreamError): boolean {

@@ -1,4 +1,5 @@
 import type { UpstreamError } from '../model/errors.ts'
+import type { NamedClients } from './named-clients.ts'
 import type { NodeClient } from './node-client.ts'
 
 /** A node as an upstream sees it. What can change is read at each pick. */
@@ -14,6 +15,8 @@ export interface UpstreamNode {
   /** Nodes of a lower priority are picked only when none of a higher one can be. */
   readonly priority: number
   readonly client: NodeClient
+  /** Connections apart by the client's Host, where TLS asks for that. */
+  readonly named?: NamedClients | undefined
   /** Host field for this node; undefined = the client's own. */
   readonly hostHeader: string | undefined
   /** False: picked only if no node of the upstream is available, and only if that is wanted. */
@@ -33,4 +36,6 @@ export interface UpstreamObserver {
   onResponse?(node: UpstreamNode, status: number): void
   /** The attempt failed, before or after its head. Not called when the client is to blame. */
   onFailure?(node: UpstreamNode, error: UpstreamError): void
+  /** An attempt failed, and another one begins, at `node`. */
+  onRetry?(node: UpstreamNode): void
 }

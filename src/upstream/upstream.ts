@@ -1,35 +1,38 @@
-import { isIP } from 'node:net'
-import { ConfigError, UpstreamError } from '../model/errors.ts'
+import { UpstreamError } from '../model/errors.ts'
 import type { BodySource, PendingRequest, RawHeaders, ResponseSink } from '../model/http-message.ts'
 import type { RequestContext } from '../model/request-context.ts'
 import { type CreatePicker, createBalancer } from './balancer.ts'
 import type { ClientPool } from './client-pool.ts'
-import type { NodeConfig } from './configured-nodes.ts'
 import { FailedCall } from './failed-call.ts'
-import { addressOf, type NodeOrigin, nodeHostHeader } from './node-origin.ts'
+import type { NameService } from './names/name-service.ts'
+import { NodeSet, type NodeSetConfig } from './node-set.ts'
+import { RetryBudget, type RetryBudgetConfig } from './retry-budget.ts'
 import { createRoundRobin } from './round-robin.ts'
 import type { Timeouts } from './timeouts.ts'
-import { UpstreamCall } from './upstream-call.ts'
+import { UpstreamCall, type UpstreamSetup } from './upstream-call.ts'
 import type { UpstreamNode, UpstreamObserver } from './upstream-node.ts'
+import { WaitingCall } from './waiting-call.ts'
 
+export type { NodeConfig } from './configured-nodes.ts'
 export { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
-export interface UpstreamConfig {
-  readonly nodes: readonly NodeConfig[]
-  /** `http` or `https`. */
-  readonly scheme: string
+export interface UpstreamConfig extends NodeSetConfig {
   readonly timeouts: Timeouts
-  /** How many further nodes a request may try; default 1. */
+  /** How many further attempts a request may make; undefined = as many as there are other nodes, up to 4. */
   readonly retries?: number | undefined
-  /** Host field for the nodes: the client's, the node's own, or `upstreamHost`. */
-  readonly passHost: 'pass' | 'node' | 'rewrite'
-  readonly upstreamHost?: string | undefined
-  /** Check the nodes' certificates; default false, as in APISIX. */
-  readonly verifyTls?: boolean | undefined
+  /** From the first attempt; no further one begins later. 0 or undefined = no limit. */
+  readonly retryTimeoutMs?: number | undefined
+  readonly retryBudget?: RetryBudgetConfig | undefined
   /** How to choose among nodes of one priority; default round robin. */
   readonly createPicker?: CreatePicker | undefined
   /** With no node available, pick one all the same (default) rather than fail. */
   readonly forwardIfAllDown?: boolean | undefined
+}
+
+/** Hears of the attempts of one request. */
+export interface AttemptRecorder {
+  /** An attempt at `node` (`host:port`) was answered with `status`, or failed: 502, 503 or 504. */
+  noteAttempt(node: string, status: number): void
 }
 
 /** A request for an upstream, without the fields that belong to a connection. */
@@ -39,14 +42,13 @@ export interface UpstreamRequest {
   readonly path: string
   /** Authority that the client named. */
   readonly authority: string
+  /** Host field in place of what the upstream says. */
+  readonly host?: string | undefined
   readonly headers: RawHeaders
   readonly body: BodySource | undefined
   /** What hashing balancers read their key from. */
   readonly context?: RequestContext | undefined
-  /** Host field in place of what `passHost` says. */
-  readonly host?: string | undefined
-  /** Is told of every attempt: the node's address, and the status or 502 or 504 for a failure. */
-  readonly attempts?: { noteAttempt(node: string, status: number): void } | undefined
+  readonly attempts?: AttemptRecorder | undefined
 }
 
 /** A set of nodes that requests are spread over. */
@@ -62,81 +64,104 @@ export interface Upstream {
   stop(): void
 }
 
-const DEFAULT_RETRIES = 1
+/** More attempts than this, unasked, would turn an outage into a flood. */
+const MAX_DEFAULT_RETRIES = 4
 
 /** Creates an upstream. Throws ConfigError for a scheme that can't be spoken. */
 export function createUpstream(
   config: UpstreamConfig,
   clients: ClientPool,
   observer?: UpstreamObserver,
+  names?: NameService,
 ): Upstream {
-  const origins = config.nodes.map((node) => originOf(node, config))
-  const nodes = origins.map((origin, i): UpstreamNode => {
-    const { weight = 0, priority = 0 } = config.nodes[i] ?? {}
-    const { host, port } = origin
-    return {
-      address: addressOf(origin),
-      host,
-      port,
-      name: undefined,
-      weight,
-      priority,
-      client: clients.acquire(origin),
-      hostHeader: hostHeaderOf(origin, config),
-      available: true,
-      share: 1,
+  return new NodeUpstream(config, clients, observer, names)
+}
+
+class NodeUpstream implements Upstream {
+  readonly #config: UpstreamConfig
+  readonly #nodeSet: NodeSet
+  readonly #setup: UpstreamSetup
+  readonly #observer: UpstreamObserver | undefined
+  readonly #waiting = new Set<WaitingCall>()
+  #stopped = false
+
+  constructor(
+    config: UpstreamConfig,
+    clients: ClientPool,
+    observer: UpstreamObserver | undefined,
+    names: NameService | undefined,
+  ) {
+    const { retryTimeoutMs = 0, retryBudget } = config
+    this.#config = config
+    this.#observer = observer
+    this.#nodeSet = new NodeSet(config, clients, names, () => this.#onNodes())
+    this.#setup = {
+      ...this.#balancing(),
+      retryTimeoutMs,
+      budget: retryBudget && new RetryBudget(retryBudget),
+      observer,
     }
-  })
-  const { createPicker = createRoundRobin, forwardIfAllDown = true } = config
-  const balancer = createBalancer(nodes, createPicker, forwardIfAllDown)
-  const setup = { balancer, retries: config.retries ?? DEFAULT_RETRIES, observer }
-  let stopped = false
-  observer?.onNodes?.(nodes)
-
-  return {
-    nodes,
-
-    send(request, sink, timeouts = config.timeouts) {
-      const node = balancer.pick(request.context, undefined)
-      return node === undefined
-        ? failWithoutNode(sink)
-        : new UpstreamCall(setup, request, timeouts, sink, node)
-    },
-
-    stop() {
-      if (stopped) return
-      stopped = true
-      observer?.onNodes?.([])
-      for (const { client } of nodes) clients.release(client)
-    },
+    observer?.onNodes?.(this.nodes)
   }
-}
 
-function originOf({ host, port }: NodeConfig, config: UpstreamConfig): NodeOrigin {
-  const { scheme, verifyTls = false } = config
-  if (scheme === 'http') return { scheme, host, port, servername: undefined, verify: false }
-  if (scheme !== 'https') {
-    throw new ConfigError('GW_CONFIG_INVALID', `scheme ${scheme} is not supported: http, https`)
+  get nodes(): readonly UpstreamNode[] {
+    return this.#nodeSet.nodes
   }
-  // Never the client's Host: connections are kept per name, and clients could make up any number.
-  const name = config.passHost === 'rewrite' ? config.upstreamHost : host
-  const servername = name === undefined ? undefined : sniOf(name)
-  return { scheme, host, port, servername, verify: verifyTls }
-}
 
-/** Server name of a host or authority; addresses are not names (RFC 6066, section 3). */
-function sniOf(authority: string): string | undefined {
-  const name = authority.replace(/:\d+$/, '')
-  return isIP(name) !== 0 || name.startsWith('[') || isIP(authority) !== 0 ? undefined : name
-}
+  send(request: UpstreamRequest, sink: ResponseSink, timeouts = this.#config.timeouts) {
+    const node = this.#setup.balancer.pick(request.context, undefined)
+    if (node !== undefined) return new UpstreamCall(this.#setup, request, timeouts, sink, node)
+    return this.#nodeSet.pending
+      ? this.#wait(request, sink, timeouts)
+      : new FailedCall(sink, this.#noNode())
+  }
 
-function hostHeaderOf(origin: NodeOrigin, config: UpstreamConfig): string | undefined {
-  if (config.passHost === 'pass') return undefined
-  return config.passHost === 'node' ? nodeHostHeader(origin) : config.upstreamHost
-}
+  stop(): void {
+    this.#stopped = true
+    // Those that wait for a name are under way: they go on with the answer.
+    if (this.#waiting.size > 0) return
+    this.#observer?.onNodes?.([])
+    this.#nodeSet.stop()
+  }
 
-function failWithoutNode(sink: ResponseSink): PendingRequest {
-  const message = 'no node of the upstream can be picked'
-  const error = new UpstreamError('GW_UPSTREAM_NO_NODE', message, { safeToRetry: true })
-  return new FailedCall(sink, error)
+  #balancing(): Pick<UpstreamSetup, 'balancer' | 'retries' | 'isSingle'> {
+    const { createPicker = createRoundRobin, forwardIfAllDown = true, retries } = this.#config
+    const { nodes } = this.#nodeSet
+    return {
+      balancer: createBalancer(nodes, createPicker, forwardIfAllDown),
+      retries: retries ?? Math.min(Math.max(nodes.length - 1, 0), MAX_DEFAULT_RETRIES),
+      isSingle: nodes.length === 1,
+    }
+  }
+
+  /** Names have other addresses now. */
+  #onNodes(): void {
+    this.#observer?.onNodes?.(this.nodes)
+    Object.assign(this.#setup, this.#balancing())
+    for (const call of [...this.#waiting]) call.proceed()
+  }
+
+  #wait(request: UpstreamRequest, sink: ResponseSink, timeouts: Timeouts): PendingRequest {
+    const call = new WaitingCall(
+      sink,
+      timeouts.connectMs,
+      () => this.send(request, sink, timeouts),
+      (over) => {
+        this.#waiting.delete(over)
+        // After the request has gone on.
+        if (this.#stopped) queueMicrotask(() => this.stop())
+      },
+    )
+    this.#waiting.add(call)
+    return call
+  }
+
+  #noNode(): UpstreamError {
+    const { unresolved } = this.#nodeSet
+    const message =
+      unresolved.length === 0
+        ? 'no node of the upstream can be picked'
+        : `no node of the upstream is known: ${unresolved.join(', ')} not resolved`
+    return new UpstreamError('GW_UPSTREAM_NO_NODE', message, { safeToRetry: true })
+  }
 }

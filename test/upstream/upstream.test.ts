@@ -228,16 +228,20 @@ suite('upstream: retries', () => {
     assert.match(good.received[0] ?? '', /3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n$/)
   })
 
-  const counts: [name: string, retries: number | undefined, attempts: number][] = [
-    ['one more node by default', undefined, 2],
-    ['none if configured so', 0, 1],
-    ['as many as configured', 2, 3],
-    ['but each node only once', 99, 4],
+  const counts: [name: string, nodes: number, retries: number | undefined, attempts: number][] = [
+    ['every other node by default', 3, undefined, 3],
+    ['but four at most', 9, undefined, 5],
+    ['not the only one, by default', 1, undefined, 1],
+    ['none if configured so', 4, 0, 1],
+    ['as many as configured', 4, 2, 3],
+    ['but each node only once', 4, 99, 4],
+    ['the only one as often as configured', 1, 2, 3],
   ]
-  for (const [name, retries, expected] of counts) {
+  for (const [name, count, retries, expected] of counts) {
     test(`all nodes down: ${name}`, async (t) => {
       const port = await refusingPort()
-      const { upstream, attempts } = upstreamOf(t, { ports: [port, port, port, port], retries })
+      const ports = Array.from({ length: count }, () => port)
+      const { upstream, attempts } = upstreamOf(t, { ports, retries })
       const sink = await send(upstream)
       assert.equal(sink.error?.code, 'GW_UPSTREAM_CONNECT')
       assert.equal(sink.outcomes, 1)

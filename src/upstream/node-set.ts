@@ -1,0 +1,198 @@
+import { isIP } from 'node:net'
+import { ConfigError } from '../model/errors.ts'
+import type { ClientPool, KeepAliveLimits } from './client-pool.ts'
+import type { NodeConfig } from './configured-nodes.ts'
+import { NamedClients } from './named-clients.ts'
+import type { ResolvedNode } from './names/name-lookup.ts'
+import type { NameService, NameWatch } from './names/name-service.ts'
+import { addressOf, type NodeOrigin, nodeHostHeader } from './node-origin.ts'
+import { serverNameOf } from './server-name.ts'
+import type { TlsContext } from './tls-context.ts'
+import type { UpstreamNode } from './upstream-node.ts'
+
+/** What a DNS name is to bring nodes for, instead of configured nodes. */
+export interface ServiceConfig {
+  readonly name: string
+  /** In place of those of SRV records. */
+  readonly port: number | undefined
+  /** Where nobody names one. */
+  readonly defaultPort: number
+}
+
+/** What makes nodes out of addresses. */
+export interface NodeSetConfig {
+  readonly nodes: readonly NodeConfig[]
+  readonly service?: ServiceConfig | undefined
+  /** `http` or `https`. */
+  readonly scheme: string
+  /** Host field for the nodes: the client's, the node's own, or `upstreamHost`. */
+  readonly passHost: 'pass' | 'node' | 'rewrite'
+  readonly upstreamHost?: string | undefined
+  /** Check the nodes' certificates; default false, as in APISIX. */
+  readonly verifyTls?: boolean | undefined
+  /** Own certificate for nodes that ask for one, and trusted authorities. */
+  readonly tls?: TlsContext | undefined
+  /** Connections of the upstream's own rather than those that all share. */
+  readonly keepAlive?: KeepAliveLimits | undefined
+}
+
+/** Where nodes come from: one address, or a name with the addresses it has now. */
+interface Source {
+  readonly config: NodeConfig
+  readonly watch: NameWatch | undefined
+  readonly isService: boolean
+}
+
+/** A node whose weight follows the number of addresses that its name has. */
+type OwnNode = { -readonly [K in keyof UpstreamNode]: UpstreamNode[K] }
+
+/** The nodes of an upstream: configured ones, and those that names resolve to at present. */
+export class NodeSet {
+  readonly #config: NodeSetConfig
+  readonly #clients: ClientPool
+  readonly #onChange: () => void
+  readonly #sources: readonly Source[]
+  #nodes = new Map<string, OwnNode>()
+  #stopped = false
+
+  /** Without `names` the system resolves a node's name whenever it is connected to. */
+  constructor(
+    config: NodeSetConfig,
+    clients: ClientPool,
+    names: NameService | undefined,
+    onChange: () => void,
+  ) {
+    if (config.scheme !== 'http' && config.scheme !== 'https') {
+      const message = `scheme ${config.scheme} is not supported: http, https`
+      throw new ConfigError('GW_CONFIG_INVALID', message)
+    }
+    this.#config = config
+    this.#clients = clients
+    this.#onChange = onChange
+    this.#sources = this.#watchAll(names)
+    this.#renew()
+  }
+
+  get nodes(): readonly UpstreamNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  /** There is no node yet, but a name is being looked up for the first time. */
+  get pending(): boolean {
+    return this.#nodes.size === 0 && this.#sources.some(({ watch }) => watch?.pending)
+  }
+
+  /** Names that have never been resolved. */
+  get unresolved(): string[] {
+    return this.#sources
+      .filter(({ watch }) => watch !== undefined && watch.nodes === undefined)
+      .map(({ config }) => config.host)
+  }
+
+  /** Gives up all nodes; requests under way finish. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    for (const { watch } of this.#sources) watch?.stop()
+    for (const node of this.#nodes.values()) this.#release(node)
+    this.#nodes.clear()
+  }
+
+  #watchAll(names: NameService | undefined): Source[] {
+    const { nodes, service } = this.#config
+    const changed = () => {
+      if (this.#stopped) return
+      this.#renew()
+      this.#onChange()
+    }
+    const watch = (name: string, kind: 'host' | 'service') => names?.watch({ name, kind }, changed)
+    const sources = nodes.map((config): Source => {
+      const isName = isIP(config.host) === 0
+      return { config, watch: isName ? watch(config.host, 'host') : undefined, isService: false }
+    })
+    if (service === undefined) return sources
+    const { name: host, port = service.defaultPort } = service
+    const config = { host, port, weight: 1, priority: 0 }
+    return [...sources, { config, watch: watch(host, 'service'), isService: true }]
+  }
+
+  /** Nodes that stay are the same objects: what is known of their health stays with them. */
+  #renew(): void {
+    const before = this.#nodes
+    const after = new Map<string, OwnNode>()
+    for (const [index, source] of this.#sources.entries()) {
+      const { config, watch } = source
+      const resolved = watch === undefined ? [{ host: config.host }] : (watch.nodes ?? [])
+      for (const one of resolved) {
+        const weight = config.weight * (one.weight ?? 1)
+        const { port, priority } = this.#placeOf(source, one)
+        const key = `${index} ${one.host} ${port} ${priority}`
+        const node = before.get(key) ?? this.#create(source, one.host, port, priority)
+        node.weight = weight
+        after.set(key, node)
+      }
+    }
+    this.#nodes = after
+    for (const [key, node] of before) if (!after.has(key)) this.#release(node)
+  }
+
+  #placeOf(
+    { config, isService }: Source,
+    { port, priority }: ResolvedNode,
+  ): { port: number; priority: number } {
+    const configured = { port: config.port, priority: config.priority ?? 0 }
+    if (!isService) return configured
+    const isFixed = this.#config.service?.port !== undefined
+    return {
+      port: isFixed ? configured.port : (port ?? configured.port),
+      priority: priority ?? configured.priority,
+    }
+  }
+
+  #create(
+    { config, watch, isService }: Source,
+    host: string,
+    port: number,
+    priority: number,
+  ): OwnNode {
+    // The addresses of a service are nodes by themselves, as in APISIX.
+    const name = watch === undefined || isService ? undefined : config.host
+    const origin = this.#originOf(name ?? host, host, port)
+    const { keepAlive, scheme, passHost } = this.#config
+    const client = this.#clients.acquire(origin, keepAlive)
+    const followsHost = scheme === 'https' && passHost === 'pass'
+    return {
+      address: addressOf(origin),
+      host,
+      port,
+      name,
+      weight: 0,
+      priority,
+      client,
+      named: followsHost ? new NamedClients(this.#clients, origin, keepAlive, client) : undefined,
+      hostHeader: this.#hostHeaderOf({ ...origin, host: name ?? host }),
+      available: true,
+      share: 1,
+    }
+  }
+
+  #release({ client, named }: UpstreamNode): void {
+    named?.stop()
+    this.#clients.release(client)
+  }
+
+  #originOf(name: string, host: string, port: number): NodeOrigin {
+    const { scheme, passHost, upstreamHost, verifyTls: verify = false, tls } = this.#config
+    if (scheme !== 'https') {
+      return { scheme: 'http', host, port, servername: undefined, verify: false }
+    }
+    const authority = passHost === 'rewrite' ? (upstreamHost ?? name) : name
+    return { scheme, host, port, servername: serverNameOf(authority), verify, tls }
+  }
+
+  #hostHeaderOf(origin: NodeOrigin): string | undefined {
+    const { passHost, upstreamHost } = this.#config
+    if (passHost === 'pass') return undefined
+    return passHost === 'node' ? nodeHostHeader(origin) : upstreamHost
+  }
+}

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import Type from 'typebox'
 import { MIN_STALL_MS } from '../model/ipc.ts'
 import { LOG_LEVELS } from '../support/logger.ts'
+import { ADMIN_API_CATALOGUE, decodeAdminKey } from './admin-api-settings.ts'
 import { decodeCidrs } from './cidr.ts'
 import { decodeDatabaseUrl } from './database-url.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
@@ -13,6 +14,7 @@ import {
   decodeListenAddresses,
   LISTEN_ADDRESS_FORMS,
 } from './listen-address.ts'
+import { PLUGIN_CATALOGUE } from './plugin-settings.ts'
 import { choice, integer, setting, toInteger } from './setting.ts'
 
 const MAX_TIMEOUT_MS = 3_600_000
@@ -57,6 +59,7 @@ export const CATALOGUE = {
     secret: true,
     decode: decodeAdminKey,
   }),
+  ...ADMIN_API_CATALOGUE,
   ...KEYRING_CATALOGUE,
   HOLDFAST_GATEWAY_GROUP: setting({
     allowed: '1 to 64 letters, digits, dots, hyphens and underscores',
@@ -142,6 +145,12 @@ export const CATALOGUE = {
     max: Number.MAX_SAFE_INTEGER,
     unit: 'bytes',
   }),
+  HOLDFAST_HTTP_MAX_BUFFERED_BODY_BYTES: integer({
+    default: 8 * MIB,
+    min: 0,
+    max: 1024 * MIB,
+    unit: 'bytes',
+  }),
   HOLDFAST_HTTP_HEADER_TIMEOUT_MS: timeoutMs(10_000),
   HOLDFAST_HTTP_BODY_TIMEOUT_MS: timeoutMs(30_000),
   HOLDFAST_HTTP_KEEPALIVE_TIMEOUT_MS: timeoutMs(60_000),
@@ -166,6 +175,7 @@ export const CATALOGUE = {
   HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS: timeoutMs(60_000),
   HOLDFAST_UPSTREAM_READ_TIMEOUT_MS: timeoutMs(60_000),
 
+  ...PLUGIN_CATALOGUE,
   ...FALLBACK_CATALOGUE,
 }
 
@@ -173,13 +183,6 @@ export type SettingName = keyof typeof CATALOGUE
 
 /** Names the file where the others are; it can only stand in the process environment. */
 export const ENV_FILE_VARIABLE = 'HOLDFAST_ENV_FILE'
-
-function decodeAdminKey(text: string): string {
-  // It travels in a header field, where other characters are lost or mean something else.
-  if (!/^[!-~]*$/.test(text)) throw new Error('has a space or a character that is not ASCII')
-  if (text.length > 256) throw new Error('too long')
-  return text
-}
 
 function decodeGatewayGroup(text: string): string {
   if (!/^[\w.-]{1,64}$/.test(text)) throw new Error('not a name of a gateway group')

@@ -1,8 +1,10 @@
 import Type, { type Static } from 'typebox'
+import { ADMIN_API_CATALOGUE, toAdminApiSettings } from './admin-api-settings.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { FALLBACK_CATALOGUE, toFallbackSettings } from './fallback-settings.ts'
 import { KEYRING_CATALOGUE, toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
+import { PLUGIN_CATALOGUE, toPluginSettings } from './plugin-settings.ts'
 
 /** What `holdfast control` reads. */
 const CONTROL_SCHEMA = Type.Object({
@@ -19,6 +21,8 @@ const CONTROL_SCHEMA = Type.Object({
     'HOLDFAST_LOG_LEVEL',
     'HOLDFAST_LOG_FILE',
   ]).properties,
+  ...ADMIN_API_CATALOGUE,
+  ...PLUGIN_CATALOGUE,
   ...FALLBACK_CATALOGUE,
   ...KEYRING_CATALOGUE,
 })
@@ -39,6 +43,7 @@ function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: strin
     /** For what needs a session of its own: LISTEN, and the lock of the S3 export. */
     databaseListenUrl: values.HOLDFAST_DATABASE_LISTEN_URL ?? values.HOLDFAST_DATABASE_URL,
     adminKey: values.HOLDFAST_ADMIN_KEY,
+    adminApi: toAdminApiSettings(values),
     /** The first encrypts secrets before they are stored; none = they are stored as they are. */
     keys: toKeys(values),
     adminListen: values.HOLDFAST_ADMIN_LISTEN,
@@ -53,6 +58,7 @@ function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: strin
     logLevel: values.HOLDFAST_LOG_LEVEL,
     /** Undefined = stdout. */
     logFile: values.HOLDFAST_LOG_FILE,
+    plugins: toPluginSettings(values),
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),
   }

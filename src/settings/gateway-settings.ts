@@ -4,6 +4,7 @@ import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { toFallbackSettings } from './fallback-settings.ts'
 import { toKeys } from './keyring-settings.ts'
 import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
+import { toPluginSettings } from './plugin-settings.ts'
 
 /** What `holdfast gateway` reads. */
 const GATEWAY_SCHEMA = Type.Object({
@@ -84,6 +85,8 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       maxUrlBytes: values.HOLDFAST_HTTP_MAX_URL_BYTES,
       /** 0 = unlimited. */
       maxBodyBytes: values.HOLDFAST_HTTP_MAX_BODY_BYTES,
+      /** Most of a body that plugins may hold in memory. */
+      maxBufferedBodyBytes: values.HOLDFAST_HTTP_MAX_BUFFERED_BODY_BYTES,
       headerTimeoutMs: values.HOLDFAST_HTTP_HEADER_TIMEOUT_MS,
       bodyTimeoutMs: values.HOLDFAST_HTTP_BODY_TIMEOUT_MS,
       keepAliveTimeoutMs: values.HOLDFAST_HTTP_KEEPALIVE_TIMEOUT_MS,
@@ -100,6 +103,7 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       /** Undefined = a share of the machine's memory; 0 = no limit. */
       maxResidentBytes: values.HOLDFAST_WORKER_MAX_RSS_MB,
     },
+    plugins: toPluginSettings(values),
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),
     /** CIDR notation. */

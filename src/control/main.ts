@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { findPluginSecrets } from '../plugins/served-resources.ts'
 import type { ControlSettings } from '../settings/control-settings.ts'
 import { type ChangeFeed, createChangeFeed } from '../store/change-feed.ts'
 import { createConfigFollower } from '../store/config-follower.ts'
@@ -40,6 +42,7 @@ export async function runControlPlane(
   log: Logger,
 ): Promise<RunningControlPlane> {
   const component = (name: string) => log.child({ component: name })
+  await configurePlugins(settings.plugins)
   const { databaseUrl: url, databaseListenUrl: listenUrl } = settings
   const applicationName = 'holdfast control'
   const database = createDatabase({ url, log: component('database'), applicationName })
@@ -66,7 +69,7 @@ export async function runControlPlane(
   const server = createControlPlane(settings, {
     repository,
     reader: createConfigReader({ repository, database, mirrors }),
-    secrets: createResourceSecrets(createKeyring(settings.keys)),
+    secrets: createResourceSecrets(createKeyring(settings.keys), findPluginSecrets),
     readiness: () => readinessOf(database, schema, mirrors),
     instances: createFleetParts({
       instances,

@@ -1,4 +1,4 @@
-import type { RawHeaders } from '../model/http-message.ts'
+import type { ClientConnection, RawHeaders } from '../model/http-message.ts'
 import type { Exchange } from './exchange.ts'
 import { isNamed } from './field-name.ts'
 
@@ -70,18 +70,13 @@ const END_TO_END = new Set([
 
 /**
  * Builds the fields a node gets for a request: without what belongs to the client's connection,
- * with the forwarding fields last, and `Host` first if one is given. A `trusted` peer is a proxy of
- * ours: its X-Forwarded-Proto, -Host, -Port and X-Real-IP are kept. X-Forwarded-For is always
- * appended to. Call it before plugins add fields: a client's Connection header must not name theirs.
+ * with the forwarding fields last. A `trusted` peer is a proxy of ours: its X-Forwarded-Proto,
+ * -Host, -Port and X-Real-IP are kept. X-Forwarded-For is always appended to.
  */
-export function forwardedRequestHeaders(
-  exchange: Exchange,
-  trusted: boolean,
-  host?: string,
-): RawHeaders {
+export function forwardedRequestHeaders(exchange: Exchange, trusted: boolean): RawHeaders {
   const { headers, connection } = exchange
   const named = connectionOptions(headers)
-  const result: RawHeaders = host === undefined ? [] : ['Host', host]
+  const result: RawHeaders = []
   let forwardedFor = ''
   let kept = 0
   for (let i = 0; i < headers.length; i += 2) {
@@ -97,23 +92,72 @@ export function forwardedRequestHeaders(
     result.push(name, value)
   }
   result.push('X-Forwarded-For', forwardedFor + connection.remoteAddress)
-  addForwarding(result, exchange, kept)
+  pushForwarding(result, connection, exchange.authority, connection.remoteAddress, kept)
   return result
 }
 
-/** Says where the request came from, but for what is `kept` (a bit per fate). */
-function addForwarding(result: RawHeaders, exchange: Exchange, kept: number): void {
-  const { connection } = exchange
-  if ((kept & (1 << FORWARDED_PROTO)) === 0) {
-    result.push('X-Forwarded-Proto', connection.encrypted ? 'https' : 'http')
+/**
+ * The first half of `forwardedRequestHeaders`, for requests with plugins: a copy of the fields
+ * without what belongs to the client's connection. Made before plugins add fields, since a client's
+ * Connection header must not name theirs.
+ */
+export function endToEndHeaders(headers: RawHeaders, trusted: boolean): RawHeaders {
+  const named = connectionOptions(headers)
+  const result: RawHeaders = []
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const fate = fateOf(REQUEST_FATES, name)
+    const stays = fate === FORWARDED_FOR || passes(fate, trusted)
+    if (stays && !isOption(named, name)) result.push(name, headers[i + 1] as string)
   }
-  if ((kept & (1 << FORWARDED_HOST)) === 0 && exchange.authority !== '') {
-    result.push('X-Forwarded-Host', exchange.authority)
+  return result
+}
+
+/** The second half: adds the forwarding fields, in place, but for those that plugins or a proxy set. */
+export function addForwarding(
+  headers: RawHeaders,
+  connection: ClientConnection,
+  authority: string,
+  remoteAddress: string,
+): void {
+  let forwardedFor = ''
+  let kept = 0
+  let end = 0
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
+    const fate = fateOf(REQUEST_FATES, name)
+    if (fate === FORWARDED_FOR) {
+      if (value !== '') forwardedFor += `${value}, `
+      continue
+    }
+    kept |= 1 << fate
+    headers[end++] = name
+    headers[end++] = value
+  }
+  headers.length = end
+  headers.push('X-Forwarded-For', forwardedFor + remoteAddress)
+  pushForwarding(headers, connection, authority, remoteAddress, kept)
+}
+
+/** Says where the request came from, but for what is `kept` (a bit per fate). */
+function pushForwarding(
+  headers: RawHeaders,
+  connection: ClientConnection,
+  authority: string,
+  remoteAddress: string,
+  kept: number,
+): void {
+  if ((kept & (1 << FORWARDED_PROTO)) === 0) {
+    headers.push('X-Forwarded-Proto', connection.encrypted ? 'https' : 'http')
+  }
+  if ((kept & (1 << FORWARDED_HOST)) === 0 && authority !== '') {
+    headers.push('X-Forwarded-Host', authority)
   }
   if ((kept & (1 << FORWARDED_PORT)) === 0) {
-    result.push('X-Forwarded-Port', String(connection.localPort))
+    headers.push('X-Forwarded-Port', String(connection.localPort))
   }
-  if ((kept & (1 << REAL_IP)) === 0) result.push('X-Real-IP', connection.remoteAddress)
+  if ((kept & (1 << REAL_IP)) === 0) headers.push('X-Real-IP', remoteAddress)
 }
 
 /** The fields of a node's response without those that belong to the node's connection. */

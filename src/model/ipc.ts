@@ -1,3 +1,4 @@
+import type { AttemptReport, NodeHealth } from './health.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { Delta, RevisionMark } from './revision.ts'
 import type { SecretsByObject } from './secret-value.ts'
@@ -32,6 +33,8 @@ export interface WorkerSettings {
     maxUrlBytes: number
     /** 0 = unlimited. */
     maxBodyBytes: number
+    /** Most of a body that plugins may hold in memory. */
+    maxBufferedBodyBytes: number
     headerTimeoutMs: number
     bodyTimeoutMs: number
     keepAliveTimeoutMs: number
@@ -55,6 +58,8 @@ export interface WorkerSettings {
   healthPath: string | undefined
   /** CIDRs whose X-Forwarded-* headers are believed. */
   trustedProxies: readonly string[]
+  /** Files and packages of external plugins; names of those that are turned on, undefined = all. */
+  plugins: { external: readonly string[]; enabled: readonly string[] | undefined }
   upstream: { connectTimeoutMs: number; sendTimeoutMs: number; readTimeoutMs: number }
 }
 
@@ -76,6 +81,8 @@ export interface WorkerStats {
   bytesSent: number
   upstreamRetries: number
   upstreamErrors: Record<string, number>
+  /** Plugins that threw, by their name. */
+  pluginErrors: Record<string, number>
   /** 99th percentile since the last report, in milliseconds. */
   eventLoopDelayP99Ms: number
   residentBytes: number
@@ -103,6 +110,11 @@ export type PrimaryMessage =
   | { type: 'sent'; upTo: number }
   /** Which of the late connections are the worker's. */
   | { type: 'late'; granted: number[]; refused: number[] }
+  /**
+   * What has changed of nodes; after `configure`, before any configuration, all that are not simply
+   * healthy.
+   */
+  | { type: 'health'; nodes: readonly NodeHealth[] }
   /** Whether new traffic should come here: if not, responses say `Connection: close`. */
   | { type: 'traffic'; welcome: boolean }
   | { type: 'drain' }
@@ -115,6 +127,8 @@ export type WorkerMessage =
   /** The worker's state does not fit the delta: it goes on serving and asks for a snapshot. */
   | { type: 'resync'; reason: string }
   | { type: 'heartbeat'; stats: WorkerStats }
+  /** What requests met at nodes whose health is watched, many of them together. */
+  | { type: 'attempts'; reports: AttemptReport[] }
   /**
    * These connections have arrived; none has been read from yet. Those in `late` wait for an
    * answer: has another worker taken them since?

@@ -23,7 +23,6 @@ export interface ConsumerFacts {
 
 /** What became of a request at the nodes; filled in while it goes on. Times in milliseconds. */
 export interface UpstreamFacts {
-  readonly upstreamId: string | undefined
   /** `host:port` of every attempt, in order. */
   readonly nodes: readonly string[]
   /** Status of every attempt that was answered, in order; 502 or 504 for one that failed. */
@@ -35,11 +34,19 @@ export interface UpstreamFacts {
   readonly bytesReceived: number
 }
 
+/** An upstream that a plugin refers to or made; opaque to it. */
+export interface UpstreamHandle {
+  /** Id of the upstream object; undefined for one that the plugin made. */
+  readonly upstreamId: string | undefined
+}
+
 /**
  * One request on its way through the gateway: what route conditions, balancers, plugins and logs
  * see of it. There is one object per request; everything derived is made on first use.
  */
 export interface RequestContext {
+  /** 32 hexadecimal digits of our own making; in logs and as `$request_id`. */
+  readonly id: string
   readonly connection: ClientConnection
   readonly httpVersion: '1.0' | '1.1' | '2'
   /** Request target as received, `/path?query`. */
@@ -57,6 +64,12 @@ export interface RequestContext {
   readonly path: string
   /** Query string without its `?`, raw; what the node gets. Setting it renews `args`. */
   query: string
+  /** Encoded path for the node in place of the one received; undefined = as received. */
+  forwardPath: string | undefined
+  /** `Host` for the node in place of what `pass_host` says; undefined = as that says. */
+  forwardHost: string | undefined
+  /** Nodes to use in place of the route's; a handle that the plugin's host gave. */
+  forwardUpstream: UpstreamHandle | undefined
   /** Address of the client, or what a trusted proxy said of it. */
   remoteAddress: string
   remotePort: number

@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { configurePlugins } from '../plugins/configure-plugins.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
 import type { Acceptor } from './acceptor.ts'
 import type { ConfigService } from './config-service.ts'
@@ -89,6 +90,7 @@ export class Lifecycle {
   async reload(settings: GatewaySettings): Promise<void> {
     const { acceptor, supervisor, log } = this.#parts
     if (this.#stopped !== undefined) return
+    await configurePlugins(settings.plugins)
     const fixed = FIXED.filter(
       (name) => JSON.stringify(settings[name]) !== JSON.stringify(this.#settings[name]),
     )

@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { findPluginSecrets } from '../plugins/served-resources.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
 import { createKeyring } from '../support/keyring.ts'
 import { createResourceSecrets } from '../support/resource-secrets.ts'
@@ -51,6 +53,7 @@ export async function runGateway(
     return child
   }
   const failed = Promise.withResolvers<never>()
+  await configurePlugins(settings.plugins)
 
   const backup = createBackup({
     dataDir: settings.dataDir,
@@ -67,11 +70,13 @@ export async function runGateway(
     onServing: () => void lifecycle.onServing().catch(failed.reject),
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
     onOverdue: (sockets) => acceptor.refuse(sockets),
+    takeBack: (revision, reason) => config.takeBack(revision, reason),
+    goBack: (revision, reason) => config.goBack(revision, reason),
   })
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const current = () => config.serving?.source
   const sources = createSources({ settings, backup, bootFile, component, current })
-  const secrets = createResourceSecrets(createKeyring(settings.keys))
+  const secrets = createResourceSecrets(createKeyring(settings.keys), findPluginSecrets)
   const config = new ConfigService(sources, component('config'), supervisor, secrets)
   const drain = new DrainSwitch(supervisor)
   const lifecycle = new Lifecycle(settings, {

@@ -109,7 +109,7 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
   counter(
     'config_refused_revisions_total',
     'Revisions taken back because workers died of them.',
-    (s) => s.supervisor.refusals,
+    (s) => s.supervisor.blame.refusals,
   )
   gauge(
     'degraded',
@@ -162,6 +162,10 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
   )
   labelled(Counter, 'upstream_errors_total', 'Requests no node answered.', 'code', (s) =>
     Object.entries(s.supervisor.stats.upstreamErrors),
+  )
+
+  labelled(Counter, 'plugin_errors_total', 'Plugins that threw, by their name.', 'plugin', (s) =>
+    Object.entries(s.supervisor.stats.pluginErrors),
   )
 
   return { text: () => registry.metrics(), type: registry.contentType }

@@ -6,8 +6,10 @@ import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
-import { servedResources } from '../support/served-resources.ts'
+import { servedResources } from '../plugins/served-resources.ts'
 import { TimeSlice } from '../support/time-slice.ts'
+import { VERSION } from '../support/version.ts'
+import { differences, isSame, type ObjectBefore, RevisionHistory } from './revision-history.ts'
 
 /** An object as it is served: as stored, and what its envelopes hold. */
 interface Served {
@@ -23,18 +25,35 @@ interface Refused extends Quarantined {
    * the key that they were encrypted with may be what is missing now.
    */
   lastGood: Served | undefined
-  /** It is valid, but workers died of this revision of it: see `refuse`. */
-  deadlyRevision?: number
+  /** It is valid, but workers died of it: see `refuse`. */
+  deadly?: { revision: number; at: string }
 }
 
-/** How the served objects that a revision changed were before; undefined: not there. */
-interface Before {
+/** A revision that was taken back, because workers died of it. */
+export interface RefusedRevision {
   revision: number
-  objects: { kind: ResourceKind; id: string; body: ResourceBody | undefined }[]
+  reason: string
+  /** When, ISO 8601. */
+  at: string
 }
 
-/** Revisions that can be taken back. */
-const MAX_BEFORE = 200
+/** An object that was taken back with its revision. */
+export interface DeadlyObject extends Quarantined {
+  revision: number
+  at: string
+  /** Digest of the body that is refused; that of nothing: that it is gone is what is refused. */
+  digest: string
+  /** The version of Holdfast that could not live with it. */
+  version: string
+}
+
+/** What a backup says of the objects that were not served as written. */
+export interface QuarantineRecord {
+  /** Their last good versions. */
+  lastGood: ServingConfig | undefined
+  /** Refused as long as they are what they were; another version of Holdfast tries them once more. */
+  deadly: readonly DeadlyObject[]
+}
 
 /**
  * What the workers get: the source's configuration, in which every object that breaks its schema
@@ -46,7 +65,7 @@ export class ServingConfig {
   readonly #source: ConfigState
   readonly #secrets: ResourceSecrets
   readonly #refused = new Map<string, Refused>()
-  #before: Before[] = []
+  readonly #history = new RevisionHistory()
 
   private constructor(source: ConfigState, secrets: ResourceSecrets) {
     this.#source = source
@@ -60,14 +79,29 @@ export class ServingConfig {
     secrets: ResourceSecrets = PLAIN_SECRETS,
   ): Promise<ServingConfig> {
     const config = new ServingConfig(source, secrets)
-    const slice = new TimeSlice()
-    for (const kind of LOAD_ORDER) {
-      for (const [id, body] of source.collection(kind)) {
-        config.#check(kind, id, body, () => previous?.served(kind, id))
-        if (slice.due) await slice.pause()
-      }
-    }
+    await config.#checkAll(previous)
     if (previous !== undefined) await config.#succeed(previous)
+    return config
+  }
+
+  /** Validates everything, in slices, with what a backup knows of it instead of a configuration before. */
+  static async restore(
+    source: ConfigState,
+    { lastGood, deadly }: QuarantineRecord,
+    secrets: ResourceSecrets = PLAIN_SECRETS,
+  ): Promise<ServingConfig> {
+    const config = new ServingConfig(source, secrets)
+    await config.#checkAll(lastGood)
+    const before: ObjectBefore[] = []
+    for (const { kind, id, reason, revision, at, digest, version } of deadly) {
+      const body = source.get(kind, id)
+      if (digestOf(kind, id, body) !== digest) continue
+      const good = lastGood?.served(kind, id)
+      const refused = { kind, id, reason, body, lastGood: good, deadly: { revision, at } }
+      if (version === VERSION) config.#refused.set(`${kind}/${id}`, refused)
+      else before.push({ kind, id, body: good?.body })
+    }
+    if (before.length > 0) config.#history.add(source.mark.revision, before)
     return config
   }
 
@@ -92,9 +126,23 @@ export class ServingConfig {
   }
 
   /** Revisions taken back with `refuse`, as far as no later one has changed all of their objects. */
-  get refusedRevisions(): Set<number> {
-    const revisions = [...this.#refused.values()].map(({ deadlyRevision }) => deadlyRevision)
-    return new Set(revisions.filter((revision) => revision !== undefined))
+  get refusedRevisions(): RefusedRevision[] {
+    const revisions = new Map<number, RefusedRevision>()
+    for (const { reason, deadly } of this.#refused.values()) {
+      if (deadly !== undefined) revisions.set(deadly.revision, { ...deadly, reason })
+    }
+    return [...revisions.values()].sort((a, b) => a.revision - b.revision)
+  }
+
+  /** The objects of these revisions. */
+  get deadly(): DeadlyObject[] {
+    const found: DeadlyObject[] = []
+    for (const { kind, id, reason, body, deadly } of this.#refused.values()) {
+      if (deadly === undefined) continue
+      const digest = digestOf(kind, id, body)
+      found.push({ kind, id, reason, ...deadly, digest, version: VERSION })
+    }
+    return found
   }
 
   /** The served version of an object, as stored. */
@@ -155,18 +203,26 @@ export class ServingConfig {
    * need a snapshot then.
    */
   refuse(revision: number, reason: string): number {
-    const index = this.#before.findIndex((entry) => entry.revision === revision)
-    const entry = this.#before[index]
-    if (entry === undefined) return 0
-    this.#before.splice(index, 1)
-    const later = new Set(this.#before.slice(index).flatMap(({ objects }) => objects.map(keyOf)))
-    const objects = entry.objects.filter((object) => !later.has(keyOf(object)))
+    const deadly = { revision, at: new Date().toISOString() }
+    const objects = this.#history.take(revision)
     for (const { kind, id, body } of objects) {
       const lastGood = body && this.#withSecrets(kind, id, body)
       const refused = { kind, id, reason, body: this.#source.get(kind, id), lastGood }
-      this.#refused.set(`${kind}/${id}`, { ...refused, deadlyRevision: revision })
+      this.#refused.set(`${kind}/${id}`, { ...refused, deadly })
     }
     return objects.length
+  }
+
+  /** Says what was before the first revision, so that `refuse` can take that one back too. */
+  precede(revision: number, objects: readonly ObjectBefore[]): void {
+    this.#history.addOldest(revision, objects)
+  }
+
+  /** Serves the objects of a revision again that `refuse` has taken back. */
+  pardon(revision: number): void {
+    for (const [key, { deadly }] of this.#refused) {
+      if (deadly?.revision === revision) this.#refused.delete(key)
+    }
   }
 
   /**
@@ -180,7 +236,7 @@ export class ServingConfig {
       return { change, before, lastGood: () => before && this.#withSecrets(kind, id, before) }
     })
     this.#source.apply({ to, changes })
-    this.#remember(
+    this.#history.add(
       to.revision,
       served.map(({ change: { kind, id }, before }) => ({ kind, id, body: before })),
     )
@@ -200,25 +256,21 @@ export class ServingConfig {
   async #succeed(previous: ServingConfig): Promise<void> {
     for (const [key, refused] of previous.#refused) {
       const { kind, id, body } = refused
-      if (refused.deadlyRevision === undefined) continue
+      if (refused.deadly === undefined) continue
       if (isSame(this.#source.get(kind, id), body)) this.#refused.set(key, refused)
     }
-    const objects: Before['objects'] = []
+    this.#history.add(this.#source.mark.revision, await differences(previous, this))
+  }
+
+  /** Last good versions of refused objects come from `previous`. */
+  async #checkAll(previous: ServingConfig | undefined): Promise<void> {
     const slice = new TimeSlice()
     for (const kind of LOAD_ORDER) {
-      const bodies = [...previous.bodies(kind), ...this.bodies(kind)]
-      for (const id of new Set(bodies.map((body) => resourceId(kind, body)))) {
-        const body = previous.get(kind, id)
-        if (!isSame(body, this.get(kind, id))) objects.push({ kind, id, body })
+      for (const [id, body] of this.#source.collection(kind)) {
+        this.#check(kind, id, body, () => previous?.served(kind, id))
         if (slice.due) await slice.pause()
       }
     }
-    this.#remember(this.#source.mark.revision, objects)
-  }
-
-  #remember(revision: number, objects: Before['objects']): void {
-    this.#before.push({ revision, objects })
-    if (this.#before.length > MAX_BEFORE) this.#before.shift()
   }
 
   /** True when the object may be served; otherwise it is quarantined. */
@@ -248,14 +300,12 @@ export class ServingConfig {
   }
 }
 
-function keyOf({ kind, id }: { kind: ResourceKind; id: string }): string {
-  return `${kind}/${id}`
-}
-
 function lastGoodBody({ lastGood }: Refused): ResourceBody | undefined {
   return lastGood?.body
 }
 
-function isSame(a: ResourceBody | undefined, b: ResourceBody | undefined): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b)
+function digestOf(kind: ResourceKind, id: string, body: ResourceBody | undefined): string {
+  const digest = new ContentDigest()
+  if (body !== undefined) digest.add(kind, id, body)
+  return digest.toString()
 }

@@ -11,6 +11,7 @@ export const NO_STATS: WorkerStats = {
   bytesSent: 0,
   upstreamRetries: 0,
   upstreamErrors: {},
+  pluginErrors: {},
   eventLoopDelayP99Ms: 0,
   residentBytes: 0,
 }
@@ -40,6 +41,7 @@ export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
     bytesSent: a.bytesSent + b.bytesSent,
     upstreamRetries: a.upstreamRetries + b.upstreamRetries,
     upstreamErrors: addCounts(a.upstreamErrors, b.upstreamErrors),
+    pluginErrors: addCounts(a.pluginErrors, b.pluginErrors),
     eventLoopDelayP99Ms: Math.max(a.eventLoopDelayP99Ms, b.eventLoopDelayP99Ms),
     residentBytes: a.residentBytes + b.residentBytes,
   }

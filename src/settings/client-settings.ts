@@ -2,6 +2,7 @@ import Type from 'typebox'
 import { CATALOGUE } from './catalogue.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'
+import { PLUGIN_CATALOGUE, toPluginSettings } from './plugin-settings.ts'
 
 const STATUS_SCHEMA = Type.Pick(Type.Object(CATALOGUE), ['HOLDFAST_STATUS_LISTEN'])
 const MIGRATE_SCHEMA = Type.Pick(Type.Object(CATALOGUE), [
@@ -37,4 +38,9 @@ export function loadAdminClientSettings(source: SettingsSource = {}) {
     dataDir: values.HOLDFAST_DATA_DIR,
     group: values.HOLDFAST_GATEWAY_GROUP,
   }
+}
+
+/** The plugins that files may name; throws SettingsError. */
+export function loadPluginSettings(source: SettingsSource = {}) {
+  return toPluginSettings(loadSettings(Type.Object(PLUGIN_CATALOGUE), source).values)
 }

@@ -6,6 +6,7 @@ import type { Delta, RevisionMark } from '../model/revision.ts'
 import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { resourceId } from '../model/snapshot.ts'
 import { TimeSlice } from '../support/time-slice.ts'
+import type { PluginServices } from './plugins/plugin-services.ts'
 import { RouteTable } from './route-table.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
 
@@ -27,16 +28,18 @@ export interface ConfigHolder {
 /**
  * Keeps this worker's configuration current: snapshots are built aside, chunk by chunk, and
  * swapped in; deltas are applied in place, or aside when they are large. Each new revision is
- * acknowledged through `send`.
+ * acknowledged through `send`. Nothing is compiled before `ready`.
  */
 export function createConfigHolder(
   factory: UpstreamFactory,
+  plugins: PluginServices,
   log: Logger,
   send: (message: WorkerMessage) => void,
+  ready: Promise<void> = Promise.resolve(),
 ): ConfigHolder {
   let current: RouteTable | undefined
   let staging: { table: RouteTable; mark: RevisionMark; startedAt: number } | undefined
-  let queue: Promise<void> = Promise.resolve()
+  let queue: Promise<void> = ready
 
   function receive(message: ConfigMessage): void {
     queue = queue.then(() => handle(message)).catch(askForSnapshot)
@@ -46,7 +49,7 @@ export function createConfigHolder(
     switch (message.type) {
       case 'snapshot-begin': {
         staging?.table.stop()
-        const table = new RouteTable(message.group, message.mark, factory)
+        const table = new RouteTable(message.group, message.mark, factory, plugins)
         staging = { table, mark: message.mark, startedAt: performance.now() }
         return undefined
       }
@@ -85,7 +88,7 @@ export function createConfigHolder(
     { to, changes }: Delta,
     secrets: SecretsByObject,
   ): Promise<RouteTable> {
-    const table = new RouteTable(present.group, to, factory)
+    const table = new RouteTable(present.group, to, factory, plugins)
     const slice = new TimeSlice()
     for (const [kind, body, values] of present.objectsAfter(changes, secrets)) {
       table.load(kind, body, values)

@@ -9,13 +9,17 @@ import {
   type WorkerMessage,
   type WorkerSettings,
 } from '../model/ipc.ts'
+import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { pluginRegistry } from '../plugins/registry.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
+import { HealthTable } from './health/health-table.ts'
 import { withHealthPath } from './health-path.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
+import type { PluginServices } from './plugins/plugin-services.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { startStallWatch } from './stall-watch.ts'
 import { StatsCollector } from './stats.ts'
@@ -64,8 +68,20 @@ function createWorker(settings: WorkerSettings): Worker {
   const stats = new StatsCollector()
   const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream
   const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
-  const factory = new UpstreamFactory(createClientPool(), timeouts)
-  const config: ConfigHolder = createConfigHolder(factory, log, send)
+  const health = new HealthTable((reports) => send({ type: 'attempts', reports }))
+  const factory = new UpstreamFactory(createClientPool(), timeouts, {
+    observe: (body, owner) => health.observe(body, owner),
+  })
+  const pluginsReady = configurePlugins(settings.plugins).catch((err) => {
+    log.error({ err }, 'external plugins not loaded: what uses them is quarantined')
+  })
+  const plugins: PluginServices = {
+    registry: pluginRegistry,
+    log,
+    environment: process.env,
+    now: Date.now,
+  }
+  const config: ConfigHolder = createConfigHolder(factory, plugins, log, send, pluginsReady)
   let welcome = true
   const isTrusted = createTrustedProxies(settings.trustedProxies)
   const overload = new OverloadGuard({
@@ -80,7 +96,8 @@ function createWorker(settings: WorkerSettings): Worker {
       beat()
     },
   })
-  const serve = createRequestHandler(config, stats, isTrusted)
+  const { maxBufferedBodyBytes } = settings.http
+  const serve = createRequestHandler({ config, stats, log, isTrusted, maxBufferedBodyBytes })
   const handler = withHealthPath(
     settings.healthPath,
     () => welcome,
@@ -159,6 +176,7 @@ function createWorker(settings: WorkerSettings): Worker {
       else if (message.type === 'late') intake.settleLate(message)
       else if (message.type === 'drain') drain()
       else if (message.type === 'traffic') setWelcome(message.welcome)
+      else if (message.type === 'health') health.apply(message.nodes)
       else if (message.type !== 'configure') config.receive(message)
     },
   }

@@ -1,59 +1,236 @@
-import type { Exchange } from '../http/exchange.ts'
-import { responseHeaders } from '../http/forwarding.ts'
+import { STATUS_CODES } from 'node:http'
+import { addForwarding, forwardedRequestHeaders, responseHeaders } from '../http/forwarding.ts'
 import { GatewayError } from '../model/errors.ts'
 import type { PendingRequest, RawHeaders, ResponseSink } from '../model/http-message.ts'
+import type { Reply } from '../plugins/contract.ts'
+import { removeField } from '../support/header-fields.ts'
+import type { Logger } from '../support/logger.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { replyError } from './error-reply.ts'
-import type { RoutePlan } from './route-plan.ts'
+import { RequestAbortedError, RequestTooLargeError } from './buffered-body.ts'
+import type { GatewayRequest } from './gateway-request.ts'
+import type { BodyPipe } from './plugins/body-pipe.ts'
+import type { PlanChain } from './plugins/plan-chain.ts'
+import { PluginRun, type PluginRunOwner } from './plugins/plugin-run.ts'
+import { encodeReply, errorBody, MutableHead } from './plugins/reply-head.ts'
 import type { StatsCollector } from './stats.ts'
 
-/** Carries one exchange to an upstream and its response back; backpressure both ways. */
-export class ProxyCall implements ResponseSink {
-  readonly #exchange: Exchange
-  readonly #stats: StatsCollector
+/** A node's body that a plugin replaced is read up to here, to keep the connection. */
+const MAX_DROPPED_BYTES = 65_536
+
+/** What all calls of a worker share. */
+export interface CallServices {
+  readonly stats: StatsCollector
+  readonly log: Logger
+}
+
+/**
+ * Carries one request through its plugins to an upstream and the response back; backpressure both
+ * ways. Without plugins nothing of theirs is touched.
+ */
+export class ProxyCall implements ResponseSink, PluginRunOwner {
+  readonly request: GatewayRequest
+  readonly #services: CallServices
+  #plugins: PluginRun | undefined
   #pending: PendingRequest | undefined
+  #pipe: BodyPipe | undefined
+  #trailers: RawHeaders = []
+  /** The answer is complete, or nobody is left to hear it. */
   #over = false
+  /** What the node sends is read and dropped, since a plugin put another body in place. */
+  #dropping = false
+  #droppedBytes = 0
 
-  constructor(exchange: Exchange, stats: StatsCollector) {
-    this.#exchange = exchange
-    this.#stats = stats
-    exchange.onDrain = () => this.#pending?.resume()
-    exchange.onClose = (aborted) => this.#close(aborted)
+  constructor(request: GatewayRequest, services: CallServices) {
+    this.request = request
+    this.#services = services
+    request.exchange.onDrain = () => this.#pending?.resume()
+    request.exchange.onClose = (aborted) => this.#close(aborted)
   }
 
-  start(upstream: Upstream, plan: RoutePlan, headers: RawHeaders): void {
-    const { method, target: path, authority, body } = this.#exchange
-    const request = { method, path, headers, authority, body }
-    this.#pending = upstream.send(request, this, plan.timeouts)
+  /** Runs what the chain says, then `proceed`. */
+  start(chain: PlanChain): void {
+    const current = chain.current
+    if (current === undefined) {
+      this.proceed()
+      return
+    }
+    this.#plugins = new PluginRun(chain, current, this, this.#services)
+    this.#plugins.start()
   }
 
-  onHead(status: number, reason: string, headers: RawHeaders): void {
-    this.#exchange.respond(status, reason, responseHeaders(headers), contentLength(headers))
+  /** No plugin had an answer: the request goes to its node. */
+  proceed(): void {
+    const { request } = this
+    if (this.#over) return
+    if (request.plan === undefined) {
+      this.answerError(404, 'Route Not Found')
+      return
+    }
+    const upstream =
+      request.forwardUpstream === undefined
+        ? request.plan.upstream.current
+        : request.forwardUpstream.current
+    if (upstream === undefined) this.answerError(503)
+    else this.#send(upstream, request)
+  }
+
+  #send(upstream: Upstream, request: GatewayRequest): void {
+    const { exchange } = request
+    const record = this.#plugins === undefined ? undefined : request.upstreamRecord
+    record?.start()
+    this.#pending = upstream.send(
+      {
+        method: request.method,
+        path: request.forwardTarget,
+        headers: this.#nodeHeaders(request),
+        authority: exchange.authority,
+        host: request.forwardHost,
+        body: request.body,
+        context: request,
+        attempts: record,
+      },
+      this,
+      request.plan?.timeouts,
+    )
+  }
+
+  #nodeHeaders(request: GatewayRequest): RawHeaders {
+    const { exchange, trusted } = request
+    if (!request.hasOwnHeaders) return forwardedRequestHeaders(exchange, trusted)
+    addForwarding(request.headers, exchange.connection, exchange.authority, request.remoteAddress)
+    return request.headers
+  }
+
+  onHead(status: number, reason: string, raw: RawHeaders): void {
+    const headers = responseHeaders(raw)
+    if (this.#plugins === undefined) {
+      this.request.exchange.respond(status, reason, headers, contentLength(raw))
+      return
+    }
+    this.request.upstreamRecord.noteHead()
+    this.request.answeredByNode = true
+    const head = new MutableHead(status, reason, headers, contentLength(raw), true)
+    const pipe = this.#filterHead(head)
+    if (pipe === false) return
+    if (head.replacement !== undefined) {
+      this.#dropping = true
+      this.#answerWhole(head, head.replacement, pipe)
+      return
+    }
+    this.#pipe = pipe
+    this.#respond(head, pipe)
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#exchange.write(chunk)
+    if (this.#plugins !== undefined) this.request.upstreamRecord.bytesReceived += chunk.length
+    if (this.#dropping) return this.#drop(chunk)
+    return this.#pipe === undefined ? this.request.exchange.write(chunk) : this.#pipe.push(chunk)
   }
 
   onEnd(trailers: RawHeaders): void {
+    if (this.#plugins !== undefined) this.request.upstreamRecord.noteEnd()
+    this.#pending = undefined
+    if (this.#dropping) return
     this.#over = true
-    this.#exchange.end(trailers)
+    if (this.#pipe === undefined) {
+      this.request.exchange.end(trailers)
+      return
+    }
+    this.#trailers = trailers
+    this.#pipe.end()
   }
 
   onError(error: Error): void {
-    this.#over = true
+    this.#pending = undefined
     const code = error instanceof GatewayError ? error.code : 'GW_UPSTREAM_RESET'
-    this.#stats.countUpstreamError(code)
+    this.#services.stats.countUpstreamError(code)
+    if (this.#dropping) return
+    if (this.#plugins !== undefined) this.request.upstreamRecord.noteEnd()
     // A response under way can't be taken back: cut it, so that it isn't taken for a whole one.
-    if (this.#exchange.responded) this.#exchange.abort()
-    else replyError(this.#exchange, STATUS_OF[code] ?? 502)
+    if (this.request.exchange.responded) this.#cut()
+    else this.answerError(STATUS_OF[code] ?? 502)
+  }
+
+  /** A plugin's reply. `body` is what goes out of it. */
+  answer(reply: Reply, body: unknown): void {
+    const { headers, bytes } = encodeReply(reply, body)
+    this.#answerSelf(new MutableHead(reply.status, '', headers, bytes.length, false), bytes)
+  }
+
+  /** The gateway's own word, in APISIX's shape; nothing internal shows. */
+  answerError(status: number, message = STATUS_CODES[status] ?? 'Error'): void {
+    const headers = status === 503 ? { 'retry-after': '1' } : {}
+    this.answer({ status, headers }, errorBody(status, message))
+  }
+
+  /** A plugin failed while the request was on its way in, or asked for more than there may be. */
+  failed(error: unknown): void {
+    if (error instanceof RequestAbortedError) this.#cut()
+    else if (this.request.exchange.responded) this.#cut()
+    else this.answerError(error instanceof RequestTooLargeError ? 413 : 500)
+  }
+
+  #answerSelf(head: MutableHead, bytes: Buffer): void {
+    const pipe = this.#filterHead(head)
+    if (pipe !== false) this.#answerWhole(head, head.replacement ?? bytes, pipe)
+  }
+
+  /** Undefined = no filter wants the body; false = a plugin failed, and the failure was answered. */
+  #filterHead(head: MutableHead): BodyPipe | undefined | false {
+    this.request.responseHeaders = head.headers
+    if (this.#plugins === undefined) return undefined
+    const { exchange } = this.request
+    return this.#plugins.filterResponse(head, {
+      write: (chunk) => exchange.write(chunk),
+      end: () => exchange.end(this.#trailers),
+      resume: () => this.#pending?.resume(),
+      fail: () => this.#cut(),
+    })
+  }
+
+  #answerWhole(head: MutableHead, bytes: Buffer, pipe: BodyPipe | undefined): void {
+    this.#over = true
+    const { exchange } = this.request
+    if (pipe === undefined) {
+      removeField(head.headers, 'content-length')
+      exchange.reply(head.status, head.headers, bytes)
+      return
+    }
+    this.#pipe = pipe
+    this.#respond(head, pipe)
+    if (bytes.length > 0) pipe.push(bytes)
+    pipe.end()
+  }
+
+  #respond(head: MutableHead, pipe: BodyPipe | undefined): void {
+    const length = pipe === undefined || pipe.keepsLength ? head.bodyLength : undefined
+    removeField(head.headers, 'content-length')
+    if (length !== undefined) head.headers.push('content-length', String(length))
+    this.request.exchange.respond(head.status, head.reason, head.headers, length)
+  }
+
+  #drop(chunk: Buffer): boolean {
+    this.#droppedBytes += chunk.length
+    if (this.#droppedBytes <= MAX_DROPPED_BYTES) return true
+    this.#pending?.abort()
+    this.#pending = undefined
+    return false
+  }
+
+  #cut(): void {
+    this.#over = true
+    this.request.exchange.abort()
   }
 
   #close(aborted: boolean): void {
-    const { status, bytesSent } = this.#exchange
-    this.#stats.countRequest(status === 0 ? CLIENT_CLOSED_REQUEST : status, bytesSent)
-    if (aborted && !this.#over) this.#pending?.abort()
+    const { status, bytesSent } = this.request.exchange
+    this.#services.stats.countRequest(status === 0 ? CLIENT_CLOSED_REQUEST : status, bytesSent)
+    if (aborted) {
+      this.#pending?.abort()
+      this.#pipe?.stop()
+    }
     this.#over = true
+    this.#plugins?.finish()
   }
 }
 

@@ -1,40 +1,39 @@
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
-import { forwardedRequestHeaders } from '../http/forwarding.ts'
 import { hostOf } from '../routing/host.ts'
 import { normalizePath } from '../routing/path.ts'
 import type { ConfigHolder } from './config-holder.ts'
 import { replyError } from './error-reply.ts'
-import { ProxyCall } from './proxy-call.ts'
-import type { StatsCollector } from './stats.ts'
+import { GatewayRequest } from './gateway-request.ts'
+import { type CallServices, ProxyCall } from './proxy-call.ts'
+
+interface RequestHandlerOptions extends CallServices {
+  config: ConfigHolder
+  /** True for peers whose X-Forwarded-* fields are believed. */
+  isTrusted(address: string): boolean
+  maxBufferedBodyBytes: number
+}
 
 /**
  * The life of a request: path and host are normalised once, the router finds the plan, the plan's
- * upstream gets the request. Matching sees the decoded path; the node gets the target as sent.
+ * plugins run, its upstream gets the request. Matching sees the decoded path; the node gets the
+ * target as sent.
  */
-export function createRequestHandler(
-  config: ConfigHolder,
-  stats: StatsCollector,
-  isTrusted: (address: string) => boolean,
-): ExchangeHandler {
+export function createRequestHandler(options: RequestHandlerOptions): ExchangeHandler {
+  const { config, isTrusted, maxBufferedBodyBytes } = options
   return (exchange: Exchange) => {
-    const call = new ProxyCall(exchange, stats)
     const path = normalizePath(exchange.target)
+    const trusted = isTrusted(exchange.connection.remoteAddress)
+    const host = hostOf(exchange.authority)
+    const request = new GatewayRequest(exchange, path ?? '', host, trusted, maxBufferedBodyBytes)
+    const call = new ProxyCall(request, options)
+    const table = config.current
     if (path === undefined) {
       replyError(exchange, 400)
-      return
-    }
-    const host = hostOf(exchange.authority)
-    const plan = config.current?.router.match({ method: exchange.method, host, path })
-    if (plan === undefined) {
-      replyError(exchange, 404, 'Route Not Found')
-      return
-    }
-    const upstream = plan.upstream.current
-    if (upstream === undefined) {
+    } else if (table === undefined) {
       replyError(exchange, 503)
-      return
+    } else {
+      request.plan = table.router.match(request)
+      call.start(request.plan === undefined ? table.plugins.unrouted : request.plan.chain)
     }
-    const trusted = isTrusted(exchange.connection.remoteAddress)
-    call.start(upstream, plan, forwardedRequestHeaders(exchange, trusted))
   }
 }

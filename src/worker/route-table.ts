@@ -12,6 +12,9 @@ import {
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { createRouter, type Router } from '../routing/router.ts'
 import { matchRule } from './match-rule.ts'
+import type { PluginOwner } from './plugins/plugin-configurator.ts'
+import type { PluginServices } from './plugins/plugin-services.ts'
+import { PluginTable } from './plugins/plugin-table.ts'
 import { ReferenceIndex } from './reference-index.ts'
 import type { RoutePlan } from './route-plan.ts'
 import type { StoredRoute, StoredService, StoredUpstream } from './stored-objects.ts'
@@ -21,6 +24,7 @@ import type { UpstreamFactory } from './upstream-factory.ts'
 interface ServiceEntry {
   readonly cell: UpstreamCell
   hosts: readonly string[]
+  name: string | undefined
 }
 
 /**
@@ -29,6 +33,7 @@ interface ServiceEntry {
  * its last good version stays.
  */
 export class RouteTable {
+  readonly plugins: PluginTable
   readonly #state: ConfigState
   readonly #factory: UpstreamFactory
   readonly #router: Router<RoutePlan> = createRouter<RoutePlan>()
@@ -37,13 +42,24 @@ export class RouteTable {
   /** Every route has a cell of its own, which holds an upstream or follows another cell. */
   readonly #routeCells = new Map<string, UpstreamCell>()
   readonly #references = new ReferenceIndex()
+  /** plugin_configs and consumer_groups that have been compiled, as `kind/id`. */
+  readonly #pluginOwners = new Set<string>()
   readonly #quarantine = new Map<string, Quarantined>()
   /** What the envelopes in an object's fields hold, by `kind/id`; few objects have any. */
   readonly #secrets = new Map<string, readonly SecretValue[]>()
 
-  constructor(group: string, at: { epoch: string; revision: number }, factory: UpstreamFactory) {
+  constructor(
+    group: string,
+    at: { epoch: string; revision: number },
+    factory: UpstreamFactory,
+    plugins: PluginServices,
+  ) {
     this.#state = new ConfigState(group, at)
     this.#factory = factory
+    this.plugins = new PluginTable(plugins, {
+      find: (id) => this.#upstreams.get(id),
+      create: (body) => factory.create(body),
+    })
   }
 
   get group(): string {
@@ -115,6 +131,7 @@ export class RouteTable {
     for (const cell of this.#routeCells.values()) cell.clear()
     for (const { cell } of this.#services.values()) cell.clear()
     for (const cell of this.#upstreams.values()) cell.clear()
+    this.plugins.stop()
   }
 
   /** The object with its secrets in plain text: never stored, never logged. */
@@ -130,16 +147,43 @@ export class RouteTable {
   #compile(kind: ResourceKind, id: string, stored: ResourceBody): void {
     const key = secretsKey(kind, id)
     const body = this.#opened(key, stored)
-    this.#references.set(key, referencesOf(body))
+    this.#references.set(key, referencesOf(kind, id, body))
     try {
-      if (kind === 'routes') this.#compileRoute(id, body)
-      else if (kind === 'services') this.#compileService(id, body)
-      else if (kind === 'upstreams') this.#compileUpstream(id, body)
+      this.#compileKind(kind, id, body)
       this.#quarantine.delete(key)
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       this.#quarantine.set(key, { kind, id, reason: error.message })
     }
+  }
+
+  #compileKind(kind: ResourceKind, id: string, body: ResourceBody): void {
+    if (kind === 'routes') this.#compileRoute(id, body)
+    else if (kind === 'services') this.#compileService(id, body)
+    else if (kind === 'upstreams') this.#compileUpstream(id, body)
+    else if (kind === 'consumers') this.#compileConsumer(id, body)
+    else if (kind === 'credentials') this.plugins.putCredential(id, body)
+    else if (kind === 'global_rules') this.plugins.putGlobalRule(id, body)
+    else if (kind === 'plugin_metadata') this.plugins.putMetadata(id, body)
+    else if (kind === 'plugin_configs' || kind === 'consumer_groups') {
+      this.#compilePluginOwner(kind, id, body)
+    }
+  }
+
+  /** An object that only holds plugins for others. */
+  #compilePluginOwner(kind: ResourceKind, id: string, body: ResourceBody): void {
+    this.plugins.prepareOwner(kind, id, body).commit()
+    const key = `${kind}/${id}`
+    if (this.#pluginOwners.has(key)) return
+    this.#pluginOwners.add(key)
+    this.#compileOwners(key)
+  }
+
+  #compileConsumer(id: string, body: ResourceBody): void {
+    this.#mustHave('consumer_groups', 'group_id', body['group_id'])
+    this.plugins.putConsumer(id, body)
+    // Its credentials carry its labels and group.
+    this.#compileOwners(`consumers/${id}`)
   }
 
   #compileUpstream(id: string, body: ResourceBody): void {
@@ -155,12 +199,19 @@ export class RouteTable {
     const service = body as StoredService
     const known = this.#services.get(id)
     const cell = known?.cell ?? new UpstreamCell()
-    if (service.upstream === undefined && service.upstream_id === undefined) cell.clear()
-    else this.#fill(cell, service, `services/${id}`)
-    const hosts = service.hosts ?? []
-    this.#services.set(id, { cell, hosts })
-    const sameHosts = known !== undefined && known.hosts.join() === hosts.join()
-    if (!sameHosts) this.#compileOwners(`services/${id}`)
+    const plugins = this.plugins.prepareOwner('services', id, body)
+    try {
+      if (service.upstream === undefined && service.upstream_id === undefined) cell.clear()
+      else this.#fill(cell, service, `services/${id}`)
+    } catch (error) {
+      plugins.discard()
+      throw error
+    }
+    plugins.commit()
+    const { hosts = [], name } = service
+    this.#services.set(id, { cell, hosts, name })
+    const sameForRoutes = known?.hosts.join() === hosts.join() && known.name === name
+    if (!sameForRoutes) this.#compileOwners(`services/${id}`)
   }
 
   #compileRoute(id: string, body: ResourceBody): void {
@@ -169,20 +220,52 @@ export class RouteTable {
     const service = serviceId === undefined ? undefined : this.#service(serviceId)
     const rule = matchRule(route, service?.hosts ?? [])
 
+    this.#mustHave('plugin_configs', 'plugin_config_id', route.plugin_config_id)
+
+    const plugins = this.plugins.prepareOwner('routes', id, body)
     const cell = new UpstreamCell()
     try {
       if (service !== undefined) cell.follow(service.cell)
       this.#fill(cell, route, `routes/${id}`)
-      const timeouts = this.#factory.timeoutsOf(route.timeout)
-      const plan = { routeId: id, serviceId, upstream: cell, timeouts }
+      const plan = this.#plan(id, route, cell, service)
       if (route.status === 0) this.#router.delete(id)
       else this.#router.put(id, rule, plan)
     } catch (error) {
+      plugins.discard()
       cell.clear()
       throw error
     }
+    plugins.commit()
     this.#routeCells.get(id)?.clear()
     this.#routeCells.set(id, cell)
+  }
+
+  #plan(
+    id: string,
+    route: StoredRoute,
+    upstream: UpstreamCell,
+    service: ServiceEntry | undefined,
+  ): RoutePlan {
+    const serviceId = route.service_id === undefined ? undefined : String(route.service_id)
+    const owners: PluginOwner[] = []
+    if (serviceId !== undefined) owners.push({ kind: 'services', id: serviceId })
+    if (route.plugin_config_id !== undefined) {
+      owners.push({ kind: 'plugin_configs', id: String(route.plugin_config_id) })
+    }
+    if (route.plugins !== undefined) owners.push({ kind: 'routes', id })
+    return {
+      facts: {
+        id,
+        name: route.name,
+        uri: route.uri ?? route.uris?.[0] ?? '',
+        labels: route.labels,
+        serviceId,
+        serviceName: service?.name,
+      },
+      upstream,
+      timeouts: this.#factory.timeoutsOf(route.timeout),
+      chain: this.plugins.chainOf(owners),
+    }
   }
 
   /** Points the cell to the upstream that a route or service names; without one it stays. */
@@ -199,13 +282,30 @@ export class RouteTable {
       this.#router.delete(id)
       this.#routeCells.get(id)?.clear()
       this.#routeCells.delete(id)
+      this.plugins.deleteOwner(kind, id)
     } else if (kind === 'services') {
       this.#services.get(id)?.cell.clear()
       this.#services.delete(id)
+      if (this.#references.ownersOf(key).size === 0) this.plugins.deleteOwner(kind, id)
       this.#compileOwners(key)
     } else if (kind === 'upstreams') {
       this.#upstreams.get(id)?.clear()
       this.#upstreams.delete(id)
+      this.#compileOwners(key)
+    } else {
+      this.#removePlugins(kind, id)
+    }
+  }
+
+  #removePlugins(kind: ResourceKind, id: string): void {
+    const key = `${kind}/${id}`
+    if (kind === 'consumers') this.plugins.deleteConsumer(id)
+    else if (kind === 'credentials') this.plugins.deleteCredential(id)
+    else if (kind === 'global_rules') this.plugins.deleteGlobalRule(id)
+    else if (kind === 'plugin_metadata') this.plugins.deleteMetadata(id)
+    else if (this.#pluginOwners.delete(key)) {
+      // What still refers to it is quarantined, and its last good version goes on with the plugins.
+      if (this.#references.ownersOf(key).size === 0) this.plugins.deleteOwner(kind, id)
       this.#compileOwners(key)
     }
   }
@@ -217,6 +317,11 @@ export class RouteTable {
       const body = this.#state.get(kind, id)
       if (body !== undefined) this.#compile(kind, id, body)
     }
+  }
+
+  #mustHave(kind: ResourceKind, field: string, id: unknown): void {
+    if (id !== undefined && !this.#pluginOwners.has(`${kind}/${id}`))
+      throw missing(field, String(id))
   }
 
   #service(id: string): ServiceEntry {
@@ -241,8 +346,12 @@ function missing(field: string, id: string): ConfigError {
   return new ConfigError('GW_CONFIG_REFERENCE', `${field} refers to [${id}], which is not there`)
 }
 
-function referencesOf(body: ResourceBody): string[] {
+function referencesOf(kind: ResourceKind, id: string, body: ResourceBody): string[] {
   const targets: string[] = []
+  if (kind === 'credentials') targets.push(`consumers/${id.slice(0, id.indexOf('/'))}`)
+  const { plugin_config_id: pluginConfig, group_id: group } = body
+  if (pluginConfig !== undefined) targets.push(`plugin_configs/${String(pluginConfig)}`)
+  if (group !== undefined) targets.push(`consumer_groups/${String(group)}`)
   if (body['service_id'] !== undefined) targets.push(`services/${String(body['service_id'])}`)
   if (body['upstream_id'] !== undefined) targets.push(`upstreams/${String(body['upstream_id'])}`)
   return targets

@@ -9,6 +9,7 @@ export class StatsCollector {
   readonly #requestsByStatus = new Uint32Array(600)
   readonly #refusedByStatus = new Uint32Array(600)
   readonly #upstreamErrors = new Map<string, number>()
+  readonly #pluginErrors = new Map<string, number>()
   readonly #shed = new Map<string, number>()
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 })
   connectionsTotal = 0
@@ -31,6 +32,10 @@ export class StatsCollector {
 
   countUpstreamError(code: string): void {
     this.#upstreamErrors.set(code, (this.#upstreamErrors.get(code) ?? 0) + 1)
+  }
+
+  countPluginError(plugin: string): void {
+    this.#pluginErrors.set(plugin, (this.#pluginErrors.get(plugin) ?? 0) + 1)
   }
 
   countShed(reason: string): void {
@@ -62,6 +67,7 @@ export class StatsCollector {
       bytesSent: this.bytesSent,
       upstreamRetries: this.upstreamRetries,
       upstreamErrors: Object.fromEntries(this.#upstreamErrors),
+      pluginErrors: Object.fromEntries(this.#pluginErrors),
       eventLoopDelayP99Ms,
       residentBytes: this.#readResidentBytes(),
     }

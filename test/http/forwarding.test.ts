@@ -60,13 +60,6 @@ suite('request fields for a node', () => {
     assert.deepEqual(forward(headers), [...headers, ...ALL_OURS])
   })
 
-  test('puts the Host first when it is given one', () => {
-    const exchange = { headers: ['Host', 'x'], connection: CONNECTION, authority: 'x' }
-    const result = forwardedRequestHeaders(exchange as unknown as Exchange, false, 'node:80')
-    assert.deepEqual(result.slice(0, 2), ['Host', 'node:80'])
-    assert.equal(result.filter((name) => name === 'Host').length, 1)
-  })
-
   test('drops what Connection names', () => {
     const headers = ['X-A', '1', 'connection', 'x-a , X-B', 'X-B', '2', 'x-c', '3']
     assert.deepEqual(forward(headers), ['x-c', '3', ...ALL_OURS])

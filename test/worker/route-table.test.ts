@@ -7,6 +7,7 @@ import { createClientPool } from '../../src/upstream/client-pool.ts'
 import { DEFAULT_TIMEOUTS } from '../../src/upstream/upstream.ts'
 import { RouteTable } from '../../src/worker/route-table.ts'
 import { UpstreamFactory } from '../../src/worker/upstream-factory.ts'
+import { NO_SERVICES } from './plugins/plugin-fixtures.ts'
 
 const upstream = (port: number) => ({ type: 'roundrobin', nodes: { [`127.0.0.1:${port}`]: 1 } })
 
@@ -14,7 +15,7 @@ const upstream = (port: number) => ({ type: 'roundrobin', nodes: { [`127.0.0.1:$
 function createTable(...objects: [ResourceKind, ResourceBody][]) {
   const clients = createClientPool()
   const factory = new UpstreamFactory(clients, DEFAULT_TIMEOUTS)
-  const table = new RouteTable('default', { epoch: 'e', revision: 1 }, factory)
+  const table = new RouteTable('default', { epoch: 'e', revision: 1 }, factory, NO_SERVICES)
   for (const [kind, body] of objects) table.load(kind, body)
   const bodies = new Map(objects.map(([kind, body]) => [`${kind}/${body.id}`, body]))
 
@@ -56,7 +57,7 @@ suite('RouteTable', () => {
     for (const path of ['/inline', '/referenced', '/service']) {
       assert.ok(find(path)?.upstream.current, path)
     }
-    assert.equal(find('/service')?.serviceId, 's')
+    assert.equal(find('/service')?.facts.serviceId, 's')
     assert.equal(find('/service')?.upstream.current, find('/referenced')?.upstream.current)
   })
 

@@ -8,6 +8,7 @@ import { DEFAULT_TIMEOUTS } from '../../src/upstream/upstream.ts'
 import { RouteTable } from '../../src/worker/route-table.ts'
 import { UpstreamFactory } from '../../src/worker/upstream-factory.ts'
 import { certificateFor } from '../model/schemas/certificates.ts'
+import { NO_SERVICES } from './plugins/plugin-fixtures.ts'
 
 const { cert, key } = certificateFor('client.test')
 /** The table takes it for a private key only with the secret in its place. */
@@ -20,7 +21,7 @@ const SECRETS: readonly SecretValue[] = [{ path: ['tls', 'client_key'], value: k
 
 function createTable(): RouteTable {
   const factory = new UpstreamFactory(createClientPool(), DEFAULT_TIMEOUTS)
-  return new RouteTable('default', { epoch: 'e', revision: 1 }, factory)
+  return new RouteTable('default', { epoch: 'e', revision: 1 }, factory, NO_SERVICES)
 }
 
 suite('RouteTable with secrets', () => {

@@ -1,7 +1,8 @@
 import { canonicalJson } from '../../model/digest.ts'
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import { ENVELOPE_MARK } from '../../model/secret-value.ts'
-import { servedResources } from '../../support/served-resources.ts'
+import { admittedResources, servedResources } from '../../plugins/served-resources.ts'
+import type { ResourceValidator } from '../../support/validate-resource.ts'
 import { pathOfReason } from './reason-path.ts'
 
 /** An object as it is compared, or why it is not valid. */
@@ -10,14 +11,31 @@ export type NormalForm = { ok: true; value: ResourceBody } | { ok: false; reason
 /** In the place of a private key that is kept from us; an envelope is taken on trust. */
 const ABSENT_KEY = `${ENVELOPE_MARK}absent$`.padEnd(64, '0')
 
+/** What a file says, as the control plane would store it, or why it would refuse it. */
+export function wantedForm(kind: ResourceKind, body: ResourceBody): NormalForm {
+  // Plugins are tried with their configuration: not with envelopes, which they can't read.
+  const isSealed = JSON.stringify(body).includes(ENVELOPE_MARK)
+  return normalForm(kind, body, isSealed ? servedResources : admittedResources)
+}
+
+/** What the control plane shows, in the same form; also of what this version would refuse. */
+export function presentForm(kind: ResourceKind, body: ResourceBody): ResourceBody {
+  const normal = normalForm(kind, body, servedResources)
+  return normal.ok ? normal.value : withoutTimes(body)
+}
+
 /**
- * The object with its defaults filled in and without its times, as the control plane would store it.
- * A private key that is missing or encrypted is no fault here: the control plane knows it.
+ * The object with its defaults filled in and without its times. A private key that is missing or
+ * encrypted is no fault here: the control plane knows it.
  */
-export function normalForm(kind: ResourceKind, body: ResourceBody): NormalForm {
+function normalForm(
+  kind: ResourceKind,
+  body: ResourceBody,
+  validator: ResourceValidator,
+): NormalForm {
   const timeless = withoutTimes(body)
   const keyless = kind === 'ssls' ? missingKeys(timeless) : {}
-  const decoded = servedResources.decode(kind, { ...timeless, ...keyless })
+  const decoded = validator.decode(kind, { ...timeless, ...keyless })
   if (!decoded.ok) {
     // A schema may have its own idea of how a secret looks; that of an envelope nobody can judge.
     return isEnvelopeAt(timeless, pathOfReason(decoded.reason))

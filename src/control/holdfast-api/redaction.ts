@@ -1,5 +1,6 @@
 import { isOfConsumer, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
 import { mapSecrets, type PluginSecretsLookup } from '../../model/schemas/sensitive-fields.ts'
+import { findPluginSecrets } from '../../plugins/served-resources.ts'
 import { isEnvelope } from '../../support/keyring.ts'
 
 const REDACTED = '(redacted)'
@@ -13,7 +14,7 @@ const CONSUMER_SECRET_NAMES = /^key$/
 export function redact(
   kind: ResourceKind,
   body: ResourceBody,
-  findPlugin: PluginSecretsLookup = () => undefined,
+  findPlugin: PluginSecretsLookup = findPluginSecrets,
 ): ResourceBody {
   const declared = mapSecrets(kind, body, findPlugin, () => REDACTED)
   const isSecret = (name: string) =>

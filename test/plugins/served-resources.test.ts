@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { servedResources } from '../../src/support/served-resources.ts'
+import { servedResources } from '../../src/plugins/served-resources.ts'
 
 const upstream = { type: 'roundrobin', nodes: { '127.0.0.1:80': 1 } }
 

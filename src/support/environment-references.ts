@@ -1,0 +1,49 @@
+import { ConfigError } from '../model/errors.ts'
+
+/** `$env://NAME` or `$ENV://NAME`, with `/key` for a field of a JSON value, as in APISIX. */
+const REFERENCE = /^\$env:\/\/([^/]+)(?:\/(.+))?$/i
+
+/**
+ * Puts the values of environment variables in place of the references to them, however deep.
+ * Returns the value itself when it has none.
+ * @throws ConfigError naming the variable that is not set: a reference must never pass for a secret.
+ */
+export function resolveEnvironment<T>(value: T, environment: NodeJS.ProcessEnv): T {
+  if (typeof value === 'string') return resolveText(value, environment) as T
+  if (value === null || typeof value !== 'object') return value
+  let copy: Record<string, unknown> | undefined
+  for (const [key, part] of Object.entries(value)) {
+    const resolved = resolveEnvironment<unknown>(part, environment)
+    if (resolved === part) continue
+    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>
+    copy[key] = resolved
+  }
+  return (copy ?? value) as T
+}
+
+function resolveText(text: string, environment: NodeJS.ProcessEnv): string {
+  if (text.charCodeAt(0) !== DOLLAR) return text
+  const [, name = '', field] = REFERENCE.exec(text) ?? []
+  if (name === '') return text
+  const value = environment[name]
+  if (value === undefined) throw missing(`environment variable ${name} is not set`)
+  return field === undefined ? value : fieldOf(name, value, field)
+}
+
+function fieldOf(name: string, json: string, field: string): string {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(json)
+  } catch {
+    throw missing(`environment variable ${name} is no JSON, which /${field} asks for`)
+  }
+  const value = (parsed as Record<string, unknown> | null)?.[field]
+  if (typeof value === 'string') return value
+  throw missing(`environment variable ${name} has no text in its field ${field}`)
+}
+
+function missing(message: string): ConfigError {
+  return new ConfigError('GW_CONFIG_REFERENCE', message)
+}
+
+const DOLLAR = 36

@@ -1,0 +1,84 @@
+import { GatewayError } from '../model/errors.ts'
+import type { BodySink, BodySource, RawHeaders } from '../model/http-message.ts'
+
+/** The client's body is larger than what may be held in memory: answered with 413. */
+export class RequestTooLargeError extends GatewayError {
+  constructor(maxBytes: number) {
+    super('GW_REQUEST_TOO_LARGE', `the request body is larger than ${maxBytes} bytes`)
+  }
+}
+
+/** The client's body was cut short: there is nobody left to answer. */
+export class RequestAbortedError extends GatewayError {
+  constructor(cause: Error) {
+    super('GW_REQUEST_ABORTED', 'the request body was cut short', { cause })
+  }
+}
+
+/**
+ * Reads a body to its end.
+ * @throws RequestTooLargeError as soon as it is known; RequestAbortedError when the client leaves.
+ */
+export function readWhole(source: BodySource, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (source.length !== undefined && source.length > maxBytes) {
+      reject(new RequestTooLargeError(maxBytes))
+      return
+    }
+    const chunks: Buffer[] = []
+    let size = 0
+    source.start({
+      onData(chunk) {
+        size += chunk.length
+        if (size > maxBytes) reject(new RequestTooLargeError(maxBytes))
+        else chunks.push(chunk)
+        return size <= maxBytes
+      },
+      onEnd: () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+      onError: (error) => reject(new RequestAbortedError(error)),
+    })
+  })
+}
+
+/** A body from memory; its length is announced. */
+export function bodyFromMemory(bytes: Buffer): BodySource {
+  return {
+    length: bytes.length,
+    start(sink) {
+      if (bytes.length > 0) sink.onData(bytes)
+      sink.onEnd([])
+    },
+    resume() {},
+  }
+}
+
+/** Hears of a body that flows to somebody else. */
+export interface BodyObserver {
+  onData(chunk: Buffer): void
+  onEnd(trailers: RawHeaders): void
+  onError(error: Error): void
+}
+
+/** The same body, with somebody listening; the listener can't hold it up. */
+export function observedBody(source: BodySource, observer: BodyObserver): BodySource {
+  return {
+    length: source.length,
+    resume: () => source.resume(),
+    start(sink: BodySink) {
+      source.start({
+        onData(chunk) {
+          observer.onData(chunk)
+          return sink.onData(chunk)
+        },
+        onEnd(trailers) {
+          observer.onEnd(trailers)
+          sink.onEnd(trailers)
+        },
+        onError(error) {
+          observer.onError(error)
+          sink.onError(error)
+        },
+      })
+    },
+  }
+}

@@ -1,0 +1,214 @@
+import { randomBytes } from 'node:crypto'
+import type { Exchange } from '../http/exchange.ts'
+import { endToEndHeaders } from '../http/forwarding.ts'
+import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
+import type { ConsumerFacts, RouteFacts, UpstreamFacts } from '../model/request-context.ts'
+import { fieldValue } from '../support/header-fields.ts'
+import { type BodyObserver, bodyFromMemory, observedBody, readWhole } from './buffered-body.ts'
+import type { Identified } from './plugins/attach-consumer.ts'
+import type { StoredEntry } from './plugins/consumer-store.ts'
+import type { WorkerUpstreamHandle } from './plugins/plugin-upstreams.ts'
+import { parseArgs, parseCookies } from './request-values.ts'
+import type { RoutePlan } from './route-plan.ts'
+import { UpstreamRecord } from './upstream-record.ts'
+
+/** One request in a worker: see RequestContext. Whatever few requests need is made on first use. */
+export class GatewayRequest implements Identified {
+  readonly exchange: Exchange
+  readonly path: string
+  readonly host: string
+  readonly trusted: boolean
+  method: string
+  forwardPath: string | undefined
+  forwardHost: string | undefined
+  forwardUpstream: WorkerUpstreamHandle | undefined
+  identity: StoredEntry | undefined
+  plan: RoutePlan | undefined
+  responseHeaders: RawHeaders | undefined
+  answeredByNode = false
+  bodyBytes: Buffer | undefined
+  readonly #maxBodyBytes: number
+  #id: string | undefined
+  #body: BodySource | undefined
+  #headers: RawHeaders | undefined
+  #remoteAddress: string | undefined
+  #remotePort: number | undefined
+  #query: string | undefined
+  #args: ReadonlyMap<string, readonly string[]> | undefined
+  #cookies: ReadonlyMap<string, string> | undefined
+  #variables: Map<string, string> | undefined
+  #upstream: UpstreamRecord | undefined
+
+  /** @param maxBodyBytes Most that `readBody` holds in memory. */
+  constructor(
+    exchange: Exchange,
+    path: string,
+    host: string,
+    trusted: boolean,
+    maxBodyBytes: number,
+  ) {
+    this.exchange = exchange
+    this.path = path
+    this.host = host
+    this.trusted = trusted
+    this.method = exchange.method
+    this.#body = exchange.body
+    this.#maxBodyBytes = maxBodyBytes
+  }
+
+  get id(): string {
+    this.#id ??= randomBytes(16).toString('hex')
+    return this.#id
+  }
+
+  get connection(): ClientConnection {
+    return this.exchange.connection
+  }
+
+  get httpVersion(): Exchange['httpVersion'] {
+    return this.exchange.httpVersion
+  }
+
+  get target(): string {
+    return this.exchange.target
+  }
+
+  get authority(): string {
+    return this.exchange.authority
+  }
+
+  get startedAt(): number {
+    return this.exchange.startedAt
+  }
+
+  get receivedHeaders(): RawHeaders {
+    return this.exchange.headers
+  }
+
+  get status(): number {
+    return this.exchange.status
+  }
+
+  get bytesSent(): number {
+    return this.exchange.bytesSent
+  }
+
+  get scheme(): string {
+    if (!this.trusted) return this.connection.encrypted ? 'https' : 'http'
+    const forwarded = fieldValue(this.receivedHeaders, 'x-forwarded-proto')
+    return forwarded ?? (this.connection.encrypted ? 'https' : 'http')
+  }
+
+  get remoteAddress(): string {
+    return this.#remoteAddress ?? this.connection.remoteAddress
+  }
+
+  set remoteAddress(address: string) {
+    this.#remoteAddress = address
+  }
+
+  get remotePort(): number {
+    return this.#remotePort ?? this.connection.remotePort
+  }
+
+  set remotePort(port: number) {
+    this.#remotePort = port
+  }
+
+  get query(): string {
+    if (this.#query === undefined) {
+      const mark = this.target.indexOf('?')
+      this.#query = mark === -1 ? '' : this.target.slice(mark + 1)
+    }
+    return this.#query
+  }
+
+  set query(query: string) {
+    this.#query = query
+    this.#args = undefined
+    this.forwardPath ??= rawPath(this.target)
+  }
+
+  /** What goes on the wire to the node. */
+  get forwardTarget(): string {
+    if (this.forwardPath === undefined) return this.target
+    return this.query === '' ? this.forwardPath : `${this.forwardPath}?${this.query}`
+  }
+
+  get headers(): RawHeaders {
+    this.#headers ??= endToEndHeaders(this.exchange.headers, this.trusted)
+    return this.#headers
+  }
+
+  /** True once somebody looked at `headers`, and may have changed them. */
+  get hasOwnHeaders(): boolean {
+    return this.#headers !== undefined
+  }
+
+  get args(): ReadonlyMap<string, readonly string[]> {
+    this.#args ??= parseArgs(this.query)
+    return this.#args
+  }
+
+  get cookies(): ReadonlyMap<string, string> {
+    this.#cookies ??= parseCookies(this.receivedHeaders)
+    return this.#cookies
+  }
+
+  get hasBody(): boolean {
+    return this.#body !== undefined
+  }
+
+  get body(): BodySource | undefined {
+    return this.#body
+  }
+
+  get route(): RouteFacts | undefined {
+    return this.plan?.facts
+  }
+
+  get consumer(): ConsumerFacts | undefined {
+    return this.identity?.consumer
+  }
+
+  get upstream(): UpstreamFacts {
+    return this.upstreamRecord
+  }
+
+  get upstreamRecord(): UpstreamRecord {
+    this.#upstream ??= new UpstreamRecord()
+    return this.#upstream
+  }
+
+  async readBody(maxBytes = this.#maxBodyBytes): Promise<Buffer> {
+    if (this.bodyBytes !== undefined) return this.bodyBytes
+    if (this.#body === undefined) return Buffer.alloc(0)
+    const bytes = await readWhole(this.#body, Math.min(maxBytes, this.#maxBodyBytes))
+    this.bodyBytes = bytes
+    this.#body = bodyFromMemory(bytes)
+    return bytes
+  }
+
+  replaceBody(bytes: Buffer): void {
+    this.bodyBytes = bytes
+    this.#body = bodyFromMemory(bytes)
+  }
+
+  observeBody(observer: BodyObserver): void {
+    if (this.#body !== undefined) this.#body = observedBody(this.#body, observer)
+  }
+
+  getVariable(name: string): string | undefined {
+    return this.#variables?.get(name)
+  }
+
+  setVariable(name: string, value: string): void {
+    this.#variables ??= new Map()
+    this.#variables.set(name, value)
+  }
+}
+
+function rawPath(target: string): string {
+  const mark = target.indexOf('?')
+  return mark === -1 ? target : target.slice(0, mark)
+}

@@ -1,0 +1,154 @@
+import { ConfigError, GatewayError } from '../../model/errors.ts'
+import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
+import type { Plugin, PluginHost, PluginInstance } from '../../plugins/contract.ts'
+import { applyDefaults } from '../../support/apply-defaults.ts'
+import { resolveEnvironment } from '../../support/environment-references.ts'
+import { compileExpression } from '../../support/expression/expression.ts'
+import type { Logger } from '../../support/logger.ts'
+import type { PluginServices } from './plugin-services.ts'
+import { type ConfiguredPlugin, NO_PLUGINS, type PluginSet, stopPlugins } from './plugin-set.ts'
+import { createPluginUpstreams, type UpstreamSource } from './plugin-upstreams.ts'
+
+type Config = Record<string, unknown>
+
+interface Meta {
+  disable?: boolean
+  priority?: number
+  filter?: unknown[]
+  error_response?: unknown
+}
+
+/** The object whose plugins are configured. */
+export interface PluginOwner {
+  readonly kind: ResourceKind
+  readonly id: string
+}
+
+/** What a plugin's host offers beyond what is the same for all. */
+export interface HostServices {
+  metadata(plugin: Plugin): Readonly<Config>
+  consumers(plugin: string): PluginHost['consumers']
+  readonly upstreams: UpstreamSource
+}
+
+/** Turns the `plugins` of an object into instances. */
+export class PluginConfigurator {
+  readonly #services: PluginServices
+  readonly #host: HostServices
+  readonly #reportedOff = new Set<string>()
+
+  constructor(services: PluginServices, host: HostServices) {
+    this.#services = services
+    this.#host = host
+  }
+
+  /** The plugin of that name; undefined when the settings turned it off. @throws ConfigError for an unknown one. */
+  find(name: string): Plugin | undefined {
+    const { registry, log } = this.#services
+    if (!registry.isEnabled(name)) {
+      if (!this.#reportedOff.has(name)) {
+        this.#reportedOff.add(name)
+        log.warn({ plugin: name }, 'plugin is turned off, it runs nowhere')
+      }
+      return undefined
+    }
+    const plugin = registry.find(name)
+    if (plugin !== undefined) return plugin
+    throw new ConfigError('GW_CONFIG_INVALID', `unknown plugin [${name}]`)
+  }
+
+  /** A consumer's configuration of an authentication plugin, as the plugin reads it. */
+  consumerConfig(plugin: Plugin, config: Config): Config {
+    const { _meta, ...own } = resolveEnvironment(config, this.#services.environment)
+    return applyDefaults(plugin.consumerSchema ?? plugin.schema, own)
+  }
+
+  /**
+   * Instances for all plugins of `body` that `takes` wants; those of `previous` whose configuration
+   * is the same go on. End the rest of `previous` with `stopPlugins` once the set is in place.
+   * @throws ConfigError naming the plugin; nothing is left running then.
+   */
+  configure(
+    owner: PluginOwner,
+    body: ResourceBody,
+    previous: PluginSet = NO_PLUGINS,
+    takes: (plugin: Plugin) => boolean = () => true,
+  ): PluginSet {
+    const plugins = Object.entries((body['plugins'] ?? {}) as Record<string, Config>)
+    if (plugins.length === 0) return NO_PLUGINS
+    const set = new Map<string, ConfiguredPlugin>()
+    try {
+      for (const [name, config] of plugins) {
+        const plugin = this.find(name)
+        if (plugin === undefined || !takes(plugin)) continue
+        set.set(name, this.#configure(owner, plugin, config, previous.get(name)))
+      }
+    } catch (error) {
+      stopPlugins(set, previous)
+      throw error
+    }
+    return set.size === 0 ? NO_PLUGINS : set
+  }
+
+  #configure(
+    owner: PluginOwner,
+    plugin: Plugin,
+    stored: Config,
+    previous: ConfiguredPlugin | undefined,
+  ): ConfiguredPlugin {
+    const config = resolveEnvironment(stored, this.#services.environment)
+    const fingerprint = JSON.stringify(config)
+    if (previous?.fingerprint === fingerprint && previous.plugin === plugin) return previous
+    const { _meta, ...own } = config
+    const meta = (_meta ?? {}) as Meta
+    return {
+      plugin,
+      instance: meta.disable === true ? {} : this.#create(owner, plugin, own),
+      priority: meta.priority ?? plugin.priority,
+      disabled: meta.disable === true,
+      accepts: meta.filter === undefined ? undefined : compileExpression(meta.filter),
+      errorResponse: meta.error_response,
+      fingerprint,
+    }
+  }
+
+  #create(owner: PluginOwner, plugin: Plugin, own: Config): PluginInstance {
+    const { log, now } = this.#services
+    const upstreams = createPluginUpstreams(this.#host.upstreams)
+    let child: Logger | undefined
+    const host: PluginHost = {
+      owner,
+      get log() {
+        child ??= log.child({ plugin: plugin.name, owner: `${owner.kind}/${owner.id}` })
+        return child
+      },
+      now,
+      metadata: () => this.#host.metadata(plugin),
+      consumers: this.#host.consumers(plugin.name),
+      upstreams: upstreams.directory,
+    }
+    try {
+      const instance = plugin.create(applyDefaults(plugin.schema, own) as never, host)
+      return withRelease(instance, upstreams.release)
+    } catch (error) {
+      upstreams.release()
+      const reason = error instanceof Error ? error.message : String(error)
+      const code = error instanceof GatewayError ? error.code : 'GW_CONFIG_INVALID'
+      throw new ConfigError(
+        code,
+        `failed to check the configuration of plugin [${plugin.name}]: ${reason}`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** The instance, whose end gives up its upstreams too. */
+function withRelease(instance: PluginInstance, release: () => void): PluginInstance {
+  const stop = instance.stop?.bind(instance)
+  instance.stop = () => {
+    stop?.()
+    release()
+  }
+  return instance
+}

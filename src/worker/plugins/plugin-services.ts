@@ -1,0 +1,11 @@
+import type { PluginRegistry } from '../../plugins/registry.ts'
+import type { Logger } from '../../support/logger.ts'
+
+/** What all plugins of a worker share; made once per process. */
+export interface PluginServices {
+  readonly registry: PluginRegistry
+  readonly log: Logger
+  /** Where `$env://` references are looked up. */
+  readonly environment: NodeJS.ProcessEnv
+  now(): number
+}

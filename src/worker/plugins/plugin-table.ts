@@ -1,0 +1,198 @@
+import { ConfigError } from '../../model/errors.ts'
+import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
+import type { Plugin, PluginHost } from '../../plugins/contract.ts'
+import { applyDefaults } from '../../support/apply-defaults.ts'
+import { setConsumer } from './attach-consumer.ts'
+import { ConsumerStore, type Credential, type StoredEntry } from './consumer-store.ts'
+import { PlanChain } from './plan-chain.ts'
+import { PluginConfigurator, type PluginOwner } from './plugin-configurator.ts'
+import type { PluginServices } from './plugin-services.ts'
+import { NO_PLUGINS, type PluginCell, stopPlugins } from './plugin-set.ts'
+import type { UpstreamSource } from './plugin-upstreams.ts'
+
+type Config = Record<string, unknown>
+
+/** Configured plugins that are not in place yet. */
+export interface PreparedPlugins {
+  commit(): void
+  discard(): void
+}
+
+const NOTHING_PREPARED: PreparedPlugins = { commit() {}, discard() {} }
+
+/**
+ * Everything of one configuration that has to do with plugins: the plugins of each owner, the
+ * consumers, the metadata. Errors are the caller's to quarantine; what was there before stays then.
+ */
+export class PluginTable {
+  readonly #configurator: PluginConfigurator
+  /** Plugins of every owner that has some, or had when somebody began to follow them. */
+  readonly #cells = new Map<string, PluginCell>()
+  readonly #globals = { sets: [] as PluginCell['current'][] }
+  readonly #globalCells = new Map<string, PluginCell>()
+  readonly #consumers = new ConsumerStore()
+  readonly #metadata = new Map<string, Readonly<Config>>()
+  /** With defaults; made when a plugin first asks. */
+  readonly #completeMetadata = new Map<string, Readonly<Config>>()
+
+  constructor(services: PluginServices, upstreams: UpstreamSource) {
+    this.#configurator = new PluginConfigurator(services, {
+      metadata: (plugin) => this.#metadataOf(plugin),
+      consumers: (plugin) => this.#directory(plugin),
+      upstreams,
+    })
+  }
+
+  /** What runs for requests that no route takes: the global rules. */
+  readonly unrouted = new PlanChain(this.#globals, [])
+
+  /** The chain of a route, which follows its owners as they change; lowest precedence first. */
+  chainOf(owners: readonly PluginOwner[]): PlanChain {
+    if (owners.length === 0) return this.unrouted
+    const cells = owners.map(({ kind, id }) => this.#cell(`${kind}/${id}`))
+    return new PlanChain(this.#globals, cells)
+  }
+
+  /**
+   * Configures the plugins of a route, service, plugin_config or consumer_group; nothing changes
+   * before `commit`.
+   * @throws ConfigError
+   */
+  prepareOwner(kind: ResourceKind, id: string, body: ResourceBody): PreparedPlugins {
+    const key = `${kind}/${id}`
+    const known = this.#cells.get(key)
+    if (body['plugins'] === undefined && known === undefined) return NOTHING_PREPARED
+    const previous = known?.current ?? NO_PLUGINS
+    const next = this.#configurator.configure({ kind, id }, body, previous)
+    return {
+      commit: () => {
+        this.#cell(key).current = next
+        stopPlugins(previous, next)
+      },
+      discard: () => stopPlugins(next, previous),
+    }
+  }
+
+  /** The owner is gone. Those that refer to it keep the cell: a new object of that id is theirs again. */
+  deleteOwner(kind: ResourceKind, id: string): void {
+    this.#clear(this.#cells.get(`${kind}/${id}`))
+  }
+
+  putGlobalRule(id: string, body: ResourceBody): void {
+    const cell = this.#globalCells.get(id) ?? { current: NO_PLUGINS }
+    const previous = cell.current
+    cell.current = this.#configurator.configure({ kind: 'global_rules', id }, body, previous)
+    this.#globalCells.set(id, cell)
+    this.#collectGlobals()
+    stopPlugins(previous, cell.current)
+  }
+
+  deleteGlobalRule(id: string): void {
+    const cell = this.#globalCells.get(id)
+    this.#globalCells.delete(id)
+    this.#collectGlobals()
+    this.#clear(cell)
+  }
+
+  /** A consumer: its authentication plugins say who it is, the others run for its requests. */
+  putConsumer(id: string, body: ResourceBody): void {
+    const key = `consumers/${id}`
+    const credentials = this.#credentialsOf(body)
+    const own = this.#cell(key)
+    const previous = own.current
+    const takes = (plugin: Plugin) => plugin.type !== 'auth'
+    own.current = this.#configurator.configure({ kind: 'consumers', id }, body, previous, takes)
+    const group = body['group_id']
+    const groupCell = group === undefined ? undefined : this.#cell(`consumer_groups/${group}`)
+    this.#consumers.putConsumer(body, { own, group: groupCell }, credentials)
+    stopPlugins(previous, own.current)
+  }
+
+  deleteConsumer(id: string): void {
+    this.#consumers.deleteConsumer(id)
+    this.#clear(this.#cells.get(`consumers/${id}`))
+    this.#cells.delete(`consumers/${id}`)
+  }
+
+  /** A credential, by its `<username>/credentials/<id>`. @throws ConfigError if its consumer is not there. */
+  putCredential(id: string, body: ResourceBody): void {
+    const [username = '', , credentialId = ''] = id.split('/')
+    if (!this.#consumers.putCredential(id, username, credentialId, this.#credentialsOf(body))) {
+      const message = `consumer [${username}] of the credential is not there`
+      throw new ConfigError('GW_CONFIG_REFERENCE', message)
+    }
+  }
+
+  deleteCredential(id: string): void {
+    this.#consumers.deleteCredential(id)
+  }
+
+  putMetadata(name: string, body: ResourceBody): void {
+    const { id, create_time, update_time, ...own } = body
+    this.#metadata.set(name, own)
+    this.#completeMetadata.delete(name)
+  }
+
+  deleteMetadata(name: string): void {
+    this.#metadata.delete(name)
+    this.#completeMetadata.delete(name)
+  }
+
+  stop(): void {
+    for (const { current } of [...this.#cells.values(), ...this.#globalCells.values()]) {
+      stopPlugins(current)
+    }
+  }
+
+  #cell(key: string): PluginCell {
+    const known = this.#cells.get(key)
+    if (known !== undefined) return known
+    const cell = { current: NO_PLUGINS }
+    this.#cells.set(key, cell)
+    return cell
+  }
+
+  #clear(cell: PluginCell | undefined): void {
+    if (cell === undefined) return
+    const previous = cell.current
+    cell.current = NO_PLUGINS
+    stopPlugins(previous)
+  }
+
+  #collectGlobals(): void {
+    this.#globals.sets = [...this.#globalCells]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { current }]) => current)
+  }
+
+  #credentialsOf(body: ResourceBody): Credential[] {
+    const credentials: Credential[] = []
+    for (const [name, stored] of Object.entries(
+      (body['plugins'] ?? {}) as Record<string, Config>,
+    )) {
+      const plugin = this.#configurator.find(name)
+      if (plugin?.type !== 'auth') continue
+      const config = this.#configurator.consumerConfig(plugin, stored)
+      const key = plugin.credentialKey?.(config)
+      if (key !== undefined) credentials.push({ plugin: name, key, config })
+    }
+    return credentials
+  }
+
+  #metadataOf({ name, metadataSchema }: Plugin): Readonly<Config> {
+    const known = this.#completeMetadata.get(name)
+    if (known !== undefined) return known
+    const stored = this.#metadata.get(name) ?? {}
+    const complete = metadataSchema === undefined ? stored : applyDefaults(metadataSchema, stored)
+    this.#completeMetadata.set(name, complete)
+    return complete
+  }
+
+  #directory(plugin: string): PluginHost['consumers'] {
+    return {
+      find: (key) => this.#consumers.find(plugin, key),
+      byName: (username) => this.#consumers.byName(username),
+      attach: (request, entry) => setConsumer(request, entry as StoredEntry),
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import Type from 'typebox'
+import { definePlugin, type Plugin, type PluginInstance } from '../../../src/plugins/contract.ts'
+import { createPluginRegistry } from '../../../src/plugins/registry.ts'
+import { createLogger } from '../../../src/support/logger.ts'
+import type { PluginServices } from '../../../src/worker/plugins/plugin-services.ts'
+
+/** Services with these plugins only. */
+export function createServices(
+  plugins: readonly Plugin[] = [],
+  environment: NodeJS.ProcessEnv = {},
+): PluginServices {
+  const registry = createPluginRegistry([])
+  registry.configure(plugins, undefined)
+  const log = createLogger({ level: 'silent', role: 'worker' })
+  return { registry, log, environment, now: Date.now }
+}
+
+export const NO_SERVICES = createServices()
+
+/** A plugin that does what `create` says; its configuration may hold anything. */
+export function fakePlugin(
+  name: string,
+  priority: number,
+  create: (config: Record<string, unknown>) => PluginInstance,
+  more: Partial<Plugin> = {},
+): Plugin {
+  const schema = Type.Unsafe<Record<string, unknown>>({ type: 'object' })
+  return { ...definePlugin({ name, priority, schema, create }), ...more }
+}

@@ -68,6 +68,10 @@ const DESCRIPTIONS: Record<string, (error: ErrorObject) => string> = {
   exclusiveMinimum: ({ params, data }) => `expected ${data} to be greater than ${params['limit']}`,
   maximum: ({ params, data }) => `expected ${data} to be at most ${params['limit']}`,
   minItems: ({ params }) => `expect array to have at least ${params['limit']} items`,
+  minProperties: ({ params }) => `expect object to have at least ${params['limit']} properties`,
+  maxProperties: ({ params }) => `expect object to have at most ${params['limit']} properties`,
+  dependencies: ({ params }) =>
+    `property "${params['missingProperty']}" is required with "${params['property']}"`,
   maxItems: ({ params }) => `expect array to have at most ${params['limit']} items`,
   uniqueItems: ({ params }) =>
     `expected unique items but items ${Math.min(params['i'], params['j']) + 1} and ${Math.max(params['i'], params['j']) + 1} are equal`,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import Type from 'typebox'
-import { RESOURCE_KINDS } from '../../src/model/resource-kind.ts'
+import { RESOURCE_KINDS, type ResourceKind } from '../../src/model/resource-kind.ts'
 import type { PluginSchemas } from '../../src/model/schemas/plugin-schemas.ts'
 import {
   createResourceValidator,
@@ -146,7 +146,7 @@ suite('validate-resource with plugins', () => {
   ])
   const { decode } = createResourceValidator((name) => plugins.get(name))
 
-  function reasonOf(kind: 'routes' | 'consumers' | 'plugin_metadata', body: object): string {
+  function reasonOf(kind: ResourceKind, body: object): string {
     const decoded = decode(kind, body)
     return decoded.ok ? 'accepted' : decoded.reason
   }
@@ -173,6 +173,43 @@ suite('validate-resource with plugins', () => {
       reasonOf('consumers', consumer({ count: 1 })),
       /^invalid plugins conf.*"key" is req/,
     )
+  })
+
+  test('a disabled plugin may be wrong', () => {
+    const limit = { count: 0, _meta: { disable: true } }
+    assert.equal(reasonOf('routes', { ...route, plugins: { limit } }), 'accepted')
+    const unknown = { nothing: { _meta: { disable: true } } }
+    assert.match(reasonOf('routes', { ...route, plugins: unknown }), /^unknown plugin/)
+  })
+
+  const metas = [
+    { meta: { filter: [['arg_a', '==', 'b']] }, reason: /^accepted$/ },
+    { meta: { filter: [['arg_a', 'is', 'b']] }, reason: /plugin limit err: failed to .*'vars'/ },
+    { meta: { filter: 'x' }, reason: /"_meta" .* "filter" .* expected array/ },
+    { meta: { pre_function: 'return 1' }, reason: /"_meta.pre_function".* no Lua/ },
+    { meta: { error_response: 1 }, reason: /"error_response" .* a string or an object/ },
+    { meta: { priority: 'first' }, reason: /"priority" .* expected integer/ },
+    { meta: { disable: 1 }, reason: /"disable" .* expected boolean/ },
+    { meta: { other: 1 }, reason: /"_meta" .* found other$/ },
+    { meta: 'x', reason: /"_meta" .* expected object/ },
+  ]
+  for (const { meta, reason } of metas) {
+    test(`_meta ${JSON.stringify(meta)}`, () => {
+      const plugins = { limit: { count: 1, _meta: meta } }
+      assert.match(reasonOf('routes', { ...route, plugins }), reason)
+    })
+  }
+
+  test('plugins whose configuration is Lua are refused with the reason', () => {
+    const plugins = { 'serverless-pre-function': { functions: [] } }
+    assert.match(reasonOf('routes', { ...route, plugins }), /^unknown plugin .* runs no Lua/)
+  })
+
+  test('a credential takes plugins that find the consumer', () => {
+    const credential = (plugins: object) => ({ id: 'a/credentials/b', plugins })
+    assert.equal(reasonOf('credentials', credential({ limit: { key: 'k' } })), 'accepted')
+    assert.match(reasonOf('credentials', credential({ limit: {} })), /"key" is required$/)
+    assert.match(reasonOf('credentials', credential({ bare: {} })), /only supports auth type/)
   })
 
   test('metadata is checked by the plugin of its id', () => {

@@ -37,13 +37,14 @@ export type Nodes = Static<typeof Nodes>
 
 const ADDRESS = /^(?:\[([0-9a-fA-F:.]+)\]|[0-9a-zA-Z._-]+)(?::([0-9]{1,5}))?$/
 
-/** What is wrong with the addresses of these nodes; the schema has already spoken. */
+/**
+ * What is wrong with the addresses of these nodes; the schema has already spoken. Puts IPv6 addresses
+ * of a list into brackets, as APISIX does.
+ */
 export function checkNodes(nodes: Nodes): string | undefined {
   if (Array.isArray(nodes)) {
-    const bare = nodes.findIndex((node) => isIPv6(node.host))
-    return bare < 0
-      ? undefined
-      : `property "nodes" validation failed: failed to validate item ${bare + 1}: ${BRACKETS}`
+    for (const node of nodes) if (isIPv6(node.host)) node.host = `[${node.host}]`
+    return undefined
   }
   for (const address of Object.keys(nodes)) {
     const problem = checkAddress(address)

@@ -1,4 +1,6 @@
-import { suite } from 'node:test'
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { withDefaults } from '../../../src/support/validate-resource.ts'
 import { type Case, metadataCases, NODES, testCases } from './cases.ts'
 import { certificateFor } from './certificates.ts'
 
@@ -36,6 +38,7 @@ suite('upstream', () => {
       checks: { active: {}, passive: {} },
       tls: { client_cert: cert, client_key: key, verify: true },
     }),
+    good('a bare IPv6 host', { nodes: [{ host: '::1', weight: 1 }] }),
     good('hashing a variable', { type: 'chash', key: 'arg_user-id' }),
     good('hashing a header', { type: 'chash', hash_on: 'header', key: 'X-User' }),
     good('hashing combined variables', {
@@ -77,11 +80,6 @@ suite('upstream', () => {
     bad('an address that is none', { nodes: { 'a b:80': 1 } }, /invalid address "a b:80"/),
     bad('an empty address', { nodes: { '': 1 } }, /invalid address ""/),
     bad('a bare IPv6 address', { nodes: { '::1': 1 } }, /must be enclosed with '\[' and '\]'/),
-    bad(
-      'a bare IPv6 host',
-      { nodes: [{ host: '::1', weight: 1 }] },
-      /item 1: IPv6 address must be/,
-    ),
     bad(
       'a node without weight',
       { nodes: [{ host: 'a' }] },
@@ -140,4 +138,16 @@ suite('upstream', () => {
       /"tls" .* "client_key" .* does not belong to/,
     ),
   ])
+
+  test('IPv6 addresses of a list get brackets', () => {
+    const nodes = [
+      { host: '::1', weight: 1 },
+      { host: '[::2]', weight: 1 },
+    ]
+    const { nodes: filled } = withDefaults('upstreams', { nodes })
+    assert.deepEqual(
+      (filled as { host: string }[]).map(({ host }) => host),
+      ['[::1]', '[::2]'],
+    )
+  })
 })

@@ -95,6 +95,11 @@ export const CATALOGUE = {
   HOLDFAST_ADMIN_LISTEN: listenAddress('127.0.0.1:9180'),
   HOLDFAST_STATUS_LISTEN: listenAddress('127.0.0.1:7085'),
   HOLDFAST_METRICS_LISTEN: listenAddress('127.0.0.1:9091'),
+  HOLDFAST_CONTROL_API_LISTEN: setting({
+    allowed: `off, or ${LISTEN_ADDRESS_FORMS}`,
+    default: '127.0.0.1:9090',
+    decode: (text) => (text === 'off' ? undefined : decodeListenAddress(text)),
+  }),
 
   HOLDFAST_WORKERS: setting({
     allowed: `auto (one per core), or an integer from 1 to ${MAX_WORKERS}`,
@@ -174,6 +179,13 @@ export const CATALOGUE = {
   HOLDFAST_UPSTREAM_CONNECT_TIMEOUT_MS: timeoutMs(5_000),
   HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS: timeoutMs(60_000),
   HOLDFAST_UPSTREAM_READ_TIMEOUT_MS: timeoutMs(60_000),
+  HOLDFAST_HEALTH_CHECK_CONCURRENCY: integer({ default: 256, min: 1, max: 10_000 }),
+  HOLDFAST_HEALTH_MAX_AGE_MS: integer({
+    default: 600_000,
+    min: 0,
+    max: 86_400_000,
+    unit: 'milliseconds',
+  }),
 
   ...PLUGIN_CATALOGUE,
   ...FALLBACK_CATALOGUE,

@@ -79,6 +79,14 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     httpListen: values.HOLDFAST_HTTP_LISTEN,
     statusListen: values.HOLDFAST_STATUS_LISTEN,
     metricsListen: values.HOLDFAST_METRICS_LISTEN,
+    /** Undefined = off. */
+    controlApiListen: values.HOLDFAST_CONTROL_API_LISTEN,
+    health: {
+      /** Active checks under way at once. */
+      concurrency: values.HOLDFAST_HEALTH_CHECK_CONCURRENCY,
+      /** What was known of nodes before the start counts if it is not older. */
+      maxAgeMs: values.HOLDFAST_HEALTH_MAX_AGE_MS,
+    },
     http: {
       maxHeaderBytes: values.HOLDFAST_HTTP_MAX_HEADER_BYTES,
       maxHeaders: values.HOLDFAST_HTTP_MAX_HEADERS,

@@ -37,6 +37,8 @@ function toQuickstartSettings(
     httpListen: values.HOLDFAST_HTTP_LISTEN,
     statusListen: values.HOLDFAST_STATUS_LISTEN,
     metricsListen: values.HOLDFAST_METRICS_LISTEN,
+    /** Undefined = off. */
+    controlApiListen: values.HOLDFAST_CONTROL_API_LISTEN,
     drainTimeoutMs: values.HOLDFAST_DRAIN_TIMEOUT_MS,
     logLevel: values.HOLDFAST_LOG_LEVEL,
   }

@@ -13,7 +13,7 @@ import { isUnsendable } from './probe.ts'
 import { ProbeSchedule } from './probe-schedule.ts'
 import { savedNodeHealth } from './saved-health.ts'
 import type { WatchedNode } from './watched-node.ts'
-import { WatchedUpstream } from './watched-upstream.ts'
+import { namesOf, WatchedUpstream } from './watched-upstream.ts'
 
 /** Changes go to the workers together when they come within this time. */
 const SEND_DELAY_MS = 5
@@ -148,12 +148,11 @@ export class HealthService implements ConfigEvents {
     const known = this.#upstreams.get(owner)
     const upstream = known ?? new WatchedUpstream(owner, settings, this.#parts)
     this.#upstreams.set(owner, upstream)
-    const before = upstream.names
-    // Joined before the old ones are left, or a name that stays would be forgotten.
     const nodes = configuredNodes(body.nodes ?? [], body.scheme ?? 'http')
+    // Joined before the old ones are left, or a name that stays would be forgotten.
+    for (const name of namesOf(nodes)) this.#names.join(name)
+    for (const name of upstream.names) this.#names.leave(name)
     upstream.configure(settings, nodes)
-    for (const name of upstream.names) this.#names.join(name)
-    for (const name of before) this.#names.leave(name)
   }
 
   #forget(owner: string): void {
@@ -176,6 +175,7 @@ export class HealthService implements ConfigEvents {
       addressesOf: (name: string) => this.#names.addressesOf(name),
       takeSaved: (owner: string, node: string) => this.#options.keeper.take(owner, node),
       onJudged: (node: WatchedNode, reason: string) => this.#note(node, reason),
+      onNew: (node: WatchedNode) => this.#welcome(node),
       onGone: (node: WatchedNode) => this.#gone(node),
       onEjected: (node: WatchedNode, durationMs: number) => this.#endLater(node, durationMs),
     }
@@ -212,6 +212,13 @@ export class HealthService implements ConfigEvents {
     const fields = { upstream: health.owner, node: health.node, from, to: nameOf(health), reason }
     this.#options.log[usable ? 'info' : 'warn'](fields, 'node changed its health')
     this.#options.keeper.schedule()
+  }
+
+  #welcome(node: WatchedNode): void {
+    const { health, usable } = node
+    if (isPlain(health)) return
+    this.#known.set(node, { ...health, usable })
+    this.#queue(health)
   }
 
   #gone(node: WatchedNode): void {

@@ -16,6 +16,8 @@ export interface WatchParts {
   /** What was known of a node before the start; it is taken once. */
   takeSaved(owner: string, node: string): SavedNode | undefined
   onJudged(node: WatchedNode, reason: string): void
+  /** It is watched from now on, perhaps with what was known of it. */
+  onNew(node: WatchedNode): void
   /** It belongs to the upstream no longer. */
   onGone(node: WatchedNode): void
   onEjected(node: WatchedNode, durationMs: number): void
@@ -53,7 +55,7 @@ export class WatchedUpstream implements NodeOwner {
 
   /** Names whose addresses are its nodes. */
   get names(): string[] {
-    return this.#configured.map(({ host }) => host).filter((host) => isIP(host) === 0)
+    return namesOf(this.#configured)
   }
 
   onJudged(node: WatchedNode, reason: string): void {
@@ -108,9 +110,10 @@ export class WatchedUpstream implements NodeOwner {
     if (known?.target.hostname === target.hostname) return
     // The same address under another name: what is known of it holds.
     const saved = known?.saved ?? this.#parts.takeSaved(this.owner, key)
-    if (known !== undefined) this.#parts.schedule.remove(known)
+    if (known !== undefined) this.#drop(known)
     const node = new WatchedNode(this, key, target, saved)
     this.nodes.set(key, node)
+    this.#parts.onNew(node)
     const leftMs = node.outlier.record.until - Date.now()
     if (leftMs > 0) this.#parts.onEjected(node, leftMs)
   }
@@ -137,4 +140,9 @@ export class WatchedUpstream implements NodeOwner {
     this.#parts.schedule.remove(node)
     this.#parts.onGone(node)
   }
+}
+
+/** The nodes that are named, not addressed. */
+export function namesOf(nodes: readonly NodeConfig[]): string[] {
+  return nodes.map(({ host }) => host).filter((host) => isIP(host) === 0)
 }

@@ -1,7 +1,8 @@
 import { RESOURCE_DEFINITIONS } from '../../control/resource-definitions.ts'
 import type { ResourceBody } from '../../model/resource-kind.ts'
 import { type ConfigProblem, type FileObject, nameOf, problemOf } from './config-object.ts'
-import { normalForm } from './normal-form.ts'
+import { createFileView } from './file-view.ts'
+import { wantedForm } from './normal-form.ts'
 import { pathOfReason } from './reason-path.ts'
 import type { Selection } from './selection.ts'
 import type { DocumentPath } from './source-document.ts'
@@ -35,14 +36,18 @@ export async function checkConfig(
     const other = first.get(name)
     if (other === undefined) first.set(name, object)
     else problems.push(duplicate(object, other))
-    const normal = normalForm(object.kind, object.body)
+    const normal = wantedForm(object.kind, object.body)
     if (normal.ok) {
       if (other === undefined) checked.set(name, { ...object, normal: normal.value })
     } else problems.push(problemOf(object, pathOfReason(normal.reason), normal.reason))
     await onObject(n + 1, objects.length)
   }
+  const view = createFileView(checked)
   for (const object of checked.values()) {
     problems.push(...checkReferences(object, first, checked, selection))
+    const { check } = RESOURCE_DEFINITIONS[object.kind]
+    const problem = await check?.(view, object.id, object.normal)
+    if (problem) problems.push(problemOf(object, [], problem))
   }
   return { objects: checked, problems }
 }

@@ -27,11 +27,11 @@ export interface ConfigFlags {
 }
 
 const COMMON = {
+  'env-file': { type: 'string' },
   kinds: { type: 'string', multiple: true },
   label: { type: 'string', short: 'l', multiple: true },
 } as const
 const ADMIN = {
-  'env-file': { type: 'string' },
   'admin-url': { type: 'string' },
   group: { type: 'string', short: 'g' },
 } as const

@@ -1,3 +1,5 @@
+import { configurePlugins } from '../../plugins/configure-plugins.ts'
+import { loadPluginSettings } from '../../settings/client-settings.ts'
 import { EXIT } from '../../support/exit-codes.ts'
 import { UsageError } from '../verb-flags.ts'
 import { ConfigFailure } from './config-failure.ts'
@@ -26,7 +28,7 @@ Holdfast), a folder of them, or - for stdin. Several are taken together.
   -l, --label NAME[=V]    only objects with this label; several: with all of them
   -g, --group NAME        the gateway group (default: HOLDFAST_GATEWAY_GROUP)
   --admin-url URL         the Admin API (default: http:// and HOLDFAST_ADMIN_LISTEN)
-  --env-file PATH         settings; HOLDFAST_ADMIN_KEY is the key
+  --env-file PATH         settings; HOLDFAST_ADMIN_KEY is the key, HOLDFAST_PLUGINS further plugins
   --no-prune              delete nothing
   --dry-run               show the differences and let the control plane judge them; write nothing
   --allow-empty           delete everything when the files are empty
@@ -53,6 +55,7 @@ export async function runConfigVerb([word, ...rest]: readonly string[]): Promise
     throw new UsageError(`there is no command ${JSON.stringify(word)} of config`, USAGE)
   }
   const flags = parseConfigFlags(word, rest, USAGE)
+  await configurePlugins(loadPluginSettings({ envFile: flags.envFile }))
   try {
     return await (await COMMANDS[word]())(flags)
   } catch (error) {

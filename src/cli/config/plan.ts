@@ -2,7 +2,7 @@ import { RESOURCE_KINDS, type ResourceBody, type ResourceKind } from '../../mode
 import { LOAD_ORDER, resourceId, type Snapshot } from '../../model/snapshot.ts'
 import type { CheckedObject } from './check-config.ts'
 import { nameOf } from './config-object.ts'
-import { compare, normalForm, withoutTimes } from './normal-form.ts'
+import { compare, presentForm } from './normal-form.ts'
 import type { Selection } from './selection.ts'
 
 /** One object that the control plane has and the files have not, or have differently. */
@@ -61,7 +61,8 @@ export async function makePlan(
     plan.present++
     if (wanted.has(name)) continue
     if (!prune) plan.kept++
-    else plan.changes.push({ op: 'delete', kind, id, before: shownForm(kind, body), hidden: false })
+    else
+      plan.changes.push({ op: 'delete', kind, id, before: presentForm(kind, body), hidden: false })
   }
   plan.changes.sort(byKindAndId)
   return plan
@@ -73,20 +74,13 @@ function addWanted(plan: Plan, object: CheckedObject, body: ResourceBody | undef
     plan.changes.push({ op: 'create', kind, id, after, object, hidden: false })
     return
   }
-  const before = shownForm(kind, body)
+  const before = presentForm(kind, body)
   const comparison = compare(kind, after, before)
   if (comparison === 'same') plan.unchanged++
   else {
     const hidden = comparison === 'hidden'
     plan.changes.push({ op: 'update', kind, id, before, after, object, hidden })
   }
-}
-
-/** Also of what this version would refuse: it can be shown, replaced and deleted. */
-function shownForm(kind: ResourceKind, body: ResourceBody): ResourceBody {
-  const named = kind === 'consumers' ? body : { ...body, id: resourceId(kind, body) }
-  const normal = normalForm(kind, named)
-  return normal.ok ? normal.value : withoutTimes(named)
 }
 
 interface PresentObject {
@@ -100,7 +94,8 @@ function presentObjects(snapshot: Omit<Snapshot, '_meta'>): Map<string, PresentO
   for (const kind of RESOURCE_KINDS) {
     for (const body of snapshot[kind] ?? []) {
       const id = resourceId(kind, body)
-      present.set(nameOf({ kind, id }), { kind, id, body })
+      const named = kind === 'consumers' ? body : { ...body, id }
+      present.set(nameOf({ kind, id }), { kind, id, body: named })
     }
   }
   return present

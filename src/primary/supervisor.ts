@@ -1,6 +1,7 @@
 import cluster, { type Worker as ClusterWorker } from 'node:cluster'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import type { AttemptReport, NodeHealth } from '../model/health.ts'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
@@ -37,6 +38,10 @@ interface SupervisorOptions {
   onUnaccepted: (sockets: readonly Socket[]) => void
   /** A worker is overloaded: these connections have waited long enough for it. */
   onOverdue: (sockets: readonly Socket[]) => void
+  /** What a new worker must know of nodes; see `sendHealth`. */
+  healthToKnow: () => readonly NodeHealth[]
+  /** What the requests of a worker met at nodes. */
+  onAttempts: (reports: readonly AttemptReport[]) => void
 }
 
 /** A revision that this instance took back, because workers died of it. */
@@ -175,6 +180,11 @@ export class Supervisor implements ConfigEvents {
     for (const link of this.#links.values()) link.sendDelta(delta, secrets)
   }
 
+  /** Tells all workers what has changed of nodes. */
+  sendHealth(nodes: readonly NodeHealth[]): void {
+    for (const link of this.#links.values()) link.sendHealth(nodes)
+  }
+
   /** Tells all workers, also those to come, whether new traffic should come here. */
   setTrafficWelcome(welcome: boolean): void {
     this.#trafficWelcome = welcome
@@ -259,6 +269,8 @@ export class Supervisor implements ConfigEvents {
         if (this.#config !== undefined) needy.sendSnapshot(this.#config)
       },
       onLost: (sockets) => this.#options.onUnaccepted(sockets),
+      healthToKnow: this.#options.healthToKnow,
+      onAttempts: this.#options.onAttempts,
     })
     link.setTrafficWelcome(this.#trafficWelcome)
     this.#links.set(link.id, link)

@@ -1,5 +1,6 @@
 import type { Worker as ClusterWorker } from 'node:cluster'
 import type { Socket } from 'node:net'
+import type { AttemptReport, NodeHealth } from '../model/health.ts'
 import {
   IPC_VERSION,
   type PrimaryMessage,
@@ -16,6 +17,8 @@ import type { ServingConfig } from './serving-config.ts'
 
 /** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
 const CHUNK_SIZE = 100
+/** Nodes that one message tells the health of. */
+const HEALTH_CHUNK_SIZE = 1_000
 
 /** What is known of a worker process; `applied` undefined = it serves nothing yet. */
 export interface WorkerView {
@@ -29,6 +32,10 @@ export interface WorkerView {
 }
 
 interface LinkEvents {
+  /** What a new worker must know of nodes before it gets its configuration. */
+  healthToKnow(): readonly NodeHealth[]
+  /** What its requests met at nodes. */
+  onAttempts(reports: readonly AttemptReport[]): void
   /** The worker serves its first revision. */
   onServing(): void
   /** The worker needs a snapshot: it is new, or its state does not fit. */
@@ -137,6 +144,14 @@ export class WorkerLink implements WorkerView {
     this.#transit.add(socket)
   }
 
+  /** Past the queue of configuration: what it says holds for any. */
+  sendHealth(nodes: readonly NodeHealth[]): void {
+    if (!this.configured) return
+    for (let start = 0; start < nodes.length; start += HEALTH_CHUNK_SIZE) {
+      void this.#send({ type: 'health', nodes: nodes.slice(start, start + HEALTH_CHUNK_SIZE) })
+    }
+  }
+
   /** Whether new traffic should come here; holds from the worker's start on. */
   setTrafficWelcome(welcome: boolean): void {
     this.#trafficWelcome = welcome
@@ -192,6 +207,7 @@ export class WorkerLink implements WorkerView {
       case 'hello':
         this.configured = true
         void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
+        this.sendHealth(this.#events.healthToKnow())
         if (!this.#trafficWelcome) this.setTrafficWelcome(false)
         this.#events.onSnapshotNeeded(this, 'new worker')
         break
@@ -203,6 +219,9 @@ export class WorkerLink implements WorkerView {
         break
       case 'heartbeat':
         this.stats = message.stats
+        break
+      case 'attempts':
+        this.#events.onAttempts(message.reports)
         break
       case 'accepted':
         this.#transit.accepted(message)

@@ -10,6 +10,7 @@ import { createBackup } from './backup/backup.ts'
 import { ConfigService } from './config-service.ts'
 import { createReporter } from './create-reporter.ts'
 import { DrainSwitch } from './drain-switch.ts'
+import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
@@ -62,6 +63,9 @@ export async function runGateway(
     log: component('backup'),
     current: () => config.serving,
   })
+  const health = await createHealth(settings, component('health'), (nodes) =>
+    supervisor.sendHealth(nodes),
+  )
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
@@ -70,6 +74,8 @@ export async function runGateway(
     onServing: () => void lifecycle.onServing().catch(failed.reject),
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
     onOverdue: (sockets) => acceptor.refuse(sockets),
+    healthToKnow: () => health.whole,
+    onAttempts: (reports) => health.onReports(reports),
     takeBack: (revision, reason) => config.takeBack(revision, reason),
     goBack: (revision, reason) => config.goBack(revision, reason),
   })
@@ -77,7 +83,8 @@ export async function runGateway(
   const current = () => config.serving?.source
   const sources = createSources({ settings, backup, bootFile, component, current })
   const secrets = createResourceSecrets(createKeyring(settings.keys), findPluginSecrets)
-  const config = new ConfigService(sources, component('config'), supervisor, secrets)
+  const events = tellBoth(health, supervisor)
+  const config = new ConfigService(sources, component('config'), events, secrets)
   const drain = new DrainSwitch(supervisor)
   const lifecycle = new Lifecycle(settings, {
     acceptor,
@@ -96,6 +103,7 @@ export async function runGateway(
     config,
     supervisor,
     backup,
+    health,
     listeners: () => acceptor.addresses,
     refusedConnections: () => acceptor.refused,
     drain,
@@ -118,6 +126,9 @@ export async function runGateway(
     ready: lifecycle.ready,
     reload: (next) => lifecycle.reload(next),
     handOver: () => lifecycle.handOver(),
-    stop: () => lifecycle.stop().then(() => instance?.stop()),
+    async stop() {
+      await lifecycle.stop()
+      await Promise.all([health.stop(), instance?.stop()])
+    },
   }
 }

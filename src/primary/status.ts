@@ -3,6 +3,7 @@ import type { Backup } from './backup/backup.ts'
 import type { ConfigService } from './config-service.ts'
 import type { Reporter } from './create-reporter.ts'
 import type { DrainSwitch } from './drain-switch.ts'
+import type { HealthService } from './health/health-service.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -20,6 +21,7 @@ export interface StatusParts {
   config: ConfigService
   supervisor: Supervisor
   backup: Backup
+  health: Pick<HealthService, 'counts' | 'upstreams'>
   listeners: () => readonly ListenAddress[]
   /** Connections that the primary refused with 503, since no worker could take them. */
   refusedConnections: () => number
@@ -84,6 +86,7 @@ export function syncStatus(parts: StatusParts): object {
     })),
     workersWanted: parts.workersWanted,
     workerRestarts: supervisor.restarts,
+    nodes: parts.health.counts,
     refusedRevisions: supervisor.refused,
     backup: {
       revision: backup.state.revision ?? null,

@@ -1,0 +1,32 @@
+import type { Logger } from 'pino'
+import type { NodeHealth } from '../../model/health.ts'
+import type { GatewaySettings } from '../../settings/gateway-settings.ts'
+import type { ConfigEvents } from '../config-service.ts'
+import { HealthKeeper } from './health-keeper.ts'
+import { HealthService } from './health-service.ts'
+import { HealthFile } from './saved-health.ts'
+
+/** The health checks of a gateway, with what was known before its start. */
+export async function createHealth(
+  { dataDir, gatewayGroup, health }: GatewaySettings,
+  log: Logger,
+  send: (nodes: readonly NodeHealth[]) => void,
+): Promise<HealthService> {
+  const keeper = new HealthKeeper(new HealthFile(dataDir, gatewayGroup), log)
+  await keeper.load(health.maxAgeMs)
+  return new HealthService({ concurrency: health.concurrency, keeper, log, send })
+}
+
+/** Tells both of a new configuration, in this order. */
+export function tellBoth(first: ConfigEvents, second: ConfigEvents): ConfigEvents {
+  return {
+    onSnapshot(config) {
+      first.onSnapshot(config)
+      second.onSnapshot(config)
+    },
+    onDelta(delta) {
+      first.onDelta(delta)
+      second.onDelta(delta)
+    },
+  }
+}

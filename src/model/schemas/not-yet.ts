@@ -14,8 +14,6 @@ const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
   services: { enable_websocket: (value) => value === true },
   upstreams: {
     type: (value) => value !== undefined && value !== 'roundrobin',
-    checks: present,
-    holdfast: present,
     tls: present,
     keepalive_pool: present,
     retry_timeout: present,

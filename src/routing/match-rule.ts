@@ -1,3 +1,5 @@
+import type { RequestContext } from '../model/request-context.ts'
+
 /** What a request must look like for a route to take it. */
 export interface MatchRule {
   /** Exact paths, or prefixes ending in `*`; decoded, as `normalizePath` gives them. At least one. */
@@ -9,14 +11,23 @@ export interface MatchRule {
   /** Higher wins among routes with the same uri. */
   readonly priority: number
   /** Conditions beyond path, host and method; a false sends the search on to the next candidate. */
-  readonly accepts?: (request: MatchRequest) => boolean
+  readonly accepts?: ((request: RequestContext) => boolean) | undefined
+  /** `accepts` looks into the body: it must have been read before the search. */
+  readonly needsBody?: boolean
 }
 
-/** The facts of a request that routing looks at. Rules with `accepts` may want a richer object. */
-export interface MatchRequest {
-  readonly method: string
-  /** As `hostOf` gives it. */
-  readonly host: string
-  /** As `normalizePath` gives it. */
-  readonly path: string
-}
+/**
+ * The facts of a request that routing itself looks at: `host` as `hostOf` gives it, `path` as
+ * `normalizePath` does. Rules with `accepts` and uris with parameters want a whole RequestContext.
+ */
+export type MatchRequest = Pick<RequestContext, 'method' | 'host' | 'path'> &
+  Partial<RequestContext>
+
+/** How routes are looked up, by APISIX's names. */
+export const ROUTER_MODES = [
+  'radixtree_host_uri',
+  'radixtree_uri',
+  'radixtree_uri_with_parameter',
+] as const
+
+export type RouterMode = (typeof ROUTER_MODES)[number]

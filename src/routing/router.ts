@@ -1,16 +1,21 @@
 import { ConfigError } from '../model/errors.ts'
+import { compileHosts } from './host-set.ts'
 import { HostTable, parseHostPattern } from './host-table.ts'
-import type { MatchRequest, MatchRule } from './match-rule.ts'
+import type { MatchRequest, MatchRule, RouterMode } from './match-rule.ts'
 import type { SlotEntry } from './slot.ts'
 import { type Schedule, SlotIndex } from './slot-index.ts'
 import { parseUri, type UriPattern } from './uri-pattern.ts'
 
-export type { MatchRequest, MatchRule } from './match-rule.ts'
+export type { MatchRequest, MatchRule, RouterMode } from './match-rule.ts'
 
 /**
  * Finds the value of the route that takes a request, in APISIX's order: exact host, wildcard hosts
  * from the longest, routes without hosts; within each, exact uri, then prefixes from the longest;
  * within one uri, higher priority, then smaller id. Whatever refuses the request is passed over.
+ *
+ * With `radixtree_uri` and `radixtree_uri_with_parameter`, the host is one more condition of a route
+ * and says nothing of the order. With the latter, `:name` and `*name` are parameters, which the
+ * request gets as variables `uri_param_name`.
  */
 export interface Router<T> {
   /** Adds or replaces a route. Throws ConfigError and changes nothing if a uri or host cannot be one. */
@@ -18,12 +23,15 @@ export interface Router<T> {
   delete(id: string): void
   match(request: MatchRequest): T | undefined
   readonly size: number
+  /** True while a route's conditions look into the body: read it before `match`. */
+  readonly needsBody: boolean
   /** Distinct host and uri pairs in the tree, those included that wait for the background rebuild. */
   readonly patterns: number
 }
 
 /** Where the parts of one route were put. */
 interface Placement<T> {
+  readonly needsBody: boolean
   readonly hosts: readonly string[]
   readonly places: readonly { readonly pattern: string; readonly entry: SlotEntry<T> }[]
 }
@@ -31,35 +39,47 @@ interface Placement<T> {
 /** Bucket of routes without hosts; host buckets count from 1. */
 const ANY_HOST = '/0/'
 
-/** Creates an empty router. `schedule` runs slices of the background rebuild. */
-export function createRouter<T>(
-  schedule: Schedule = (slice) => void setImmediate(slice),
-): Router<T> {
+interface RouterOptions {
+  mode?: RouterMode | undefined
+  /** Runs slices of the background rebuild. */
+  schedule?: Schedule
+}
+
+const runSoon: Schedule = (slice) => void setImmediate(slice)
+
+/** Creates an empty router. */
+export function createRouter<T>({
+  mode = 'radixtree_host_uri',
+  schedule = runSoon,
+}: RouterOptions = {}): Router<T> {
+  const hostsFirst = mode === 'radixtree_host_uri'
+  const withParameters = mode === 'radixtree_uri_with_parameter'
   const hosts = new HostTable()
   const index = new SlotIndex<T>(schedule)
   const placements = new Map<string, Placement<T>>()
+  let readingBody = 0
 
   function place(id: string, rule: MatchRule, value: T): Placement<T> {
-    const uris = unique(rule.uris).map(parseUri)
-    const ruleHosts = unique(rule.hosts.map(parseHostPattern))
-    if (uris.length === 0) {
-      throw new ConfigError('GW_CONFIG_INVALID', 'uris must name at least one uri')
-    }
-    const entries = uris.map((uri) => ({ uri, entry: createEntry(id, rule, uri, value) }))
-    const prefixes = ruleHosts.map((host) => hosts.acquire(host))
+    const { uris, ruleHosts } = parseRule(rule, withParameters)
+    const needsBody = rule.needsBody === true
+    const hasHost = hostsFirst || ruleHosts.length === 0 ? undefined : compileHosts(ruleHosts)
+    const entries = uris.map((uri) => ({ uri, entry: createEntry(id, rule, uri, value, hasHost) }))
+    const placedHosts = hostsFirst ? ruleHosts : []
+    const prefixes = placedHosts.map((host) => hosts.acquire(host))
     if (prefixes.length === 0) prefixes.push(ANY_HOST)
-    const places = []
-    for (const prefix of prefixes) {
-      for (const { uri, entry } of entries) {
+    const places = prefixes.flatMap((prefix) =>
+      entries.map(({ uri, entry }) => {
         const pattern = `${prefix}${uri.literal}${uri.isPrefix ? '*' : ''}`
         index.add(pattern, entry)
-        places.push({ pattern, entry })
-      }
-    }
-    return { hosts: ruleHosts, places }
+        return { pattern, entry }
+      }),
+    )
+    if (needsBody) readingBody++
+    return { needsBody, hosts: placedHosts, places }
   }
 
   function displace(placement: Placement<T>): void {
+    if (placement.needsBody) readingBody--
     for (const { pattern, entry } of placement.places) index.remove(pattern, entry)
     for (const host of placement.hosts) hosts.release(host)
   }
@@ -81,11 +101,16 @@ export function createRouter<T>(
 
     match(request) {
       const entry = findInHosts(hosts, index, request) ?? index.find(ANY_HOST, request)
+      if (entry?.uri.read !== undefined) keepParameters(entry.uri, request)
       return entry?.value
     },
 
     get size() {
       return placements.size
+    },
+
+    get needsBody() {
+      return readingBody > 0
     },
 
     get patterns() {
@@ -112,15 +137,30 @@ function findInHosts<T>(
   return entry
 }
 
-function createEntry<T>(id: string, rule: MatchRule, uri: UriPattern, value: T): SlotEntry<T> {
-  return {
-    id,
-    value,
-    priority: rule.priority,
-    methods: rule.methods,
-    accepts: rule.accepts,
-    fits: uri.fits,
-    uriLength: uri.uri.length,
+function parseRule(rule: MatchRule, withParameters: boolean) {
+  const uris = unique(rule.uris).map((uri) => parseUri(uri, withParameters))
+  const ruleHosts = unique(rule.hosts.map(parseHostPattern))
+  if (uris.length === 0) {
+    throw new ConfigError('GW_CONFIG_INVALID', 'uris must name at least one uri')
+  }
+  return { uris, ruleHosts }
+}
+
+function createEntry<T>(
+  id: string,
+  rule: MatchRule,
+  uri: UriPattern,
+  value: T,
+  hasHost: SlotEntry<T>['hasHost'],
+): SlotEntry<T> {
+  const { priority, methods, accepts } = rule
+  return { id, value, priority, methods, accepts, hasHost, uri }
+}
+
+function keepParameters({ names = [], read }: UriPattern, request: MatchRequest): void {
+  const values = read?.(request.path) ?? []
+  for (const [i, name] of names.entries()) {
+    request.setVariable?.(`uri_param_${name}`, values[i] ?? '')
   }
 }
 

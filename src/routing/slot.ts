@@ -1,4 +1,6 @@
+import type { RequestContext } from '../model/request-context.ts'
 import type { MatchRequest } from './match-rule.ts'
+import type { UriPattern } from './uri-pattern.ts'
 
 /** One route under one uri and host. */
 export interface SlotEntry<T> {
@@ -6,11 +8,11 @@ export interface SlotEntry<T> {
   readonly value: T
   readonly priority: number
   readonly methods: readonly string[] | undefined
-  readonly accepts: ((request: MatchRequest) => boolean) | undefined
-  /** Rest of a uri with a `*` in its middle. */
-  readonly fits: ((path: string) => boolean) | undefined
-  /** Length of the uri: the longer one wins within a slot at equal priority, as in radixtree. */
-  readonly uriLength: number
+  readonly accepts: ((request: RequestContext) => boolean) | undefined
+  /** Where hosts are no part of the pattern: whether the request's is one of the route's. */
+  readonly hasHost: ((host: string) => boolean) | undefined
+  /** A longer one wins within a slot at equal priority, as in radixtree. */
+  readonly uri: UriPattern
 }
 
 /**
@@ -51,8 +53,10 @@ export class Slot<T> {
   pick(request: MatchRequest): SlotEntry<T> | undefined {
     for (const entry of this.#entries) {
       if (entry.methods !== undefined && !entry.methods.includes(request.method)) continue
-      if (entry.fits !== undefined && !entry.fits(request.path)) continue
-      if (entry.accepts !== undefined && !entry.accepts(request)) continue
+      if (entry.hasHost !== undefined && !entry.hasHost(request.host)) continue
+      const { fits } = entry.uri
+      if (fits !== undefined && !fits(request.path)) continue
+      if (entry.accepts !== undefined && !entry.accepts(request as RequestContext)) continue
       return entry
     }
     return undefined
@@ -62,6 +66,7 @@ export class Slot<T> {
 /** Negative = a goes first. The id settles ties, so that all workers decide alike. */
 function compare(a: SlotEntry<unknown>, b: SlotEntry<unknown>): number {
   if (a.priority !== b.priority) return b.priority - a.priority
-  if (a.uriLength !== b.uriLength) return b.uriLength - a.uriLength
+  const lengths = b.uri.uri.length - a.uri.uri.length
+  if (lengths !== 0) return lengths
   return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
 }

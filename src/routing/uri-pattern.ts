@@ -1,4 +1,5 @@
 import { ConfigError } from '../model/errors.ts'
+import { parseParameters, type ReadParameters } from './uri-parameters.ts'
 
 /** A configured uri, taken apart. */
 export interface UriPattern {
@@ -9,16 +10,20 @@ export interface UriPattern {
   readonly literal: string
   /** For a `*` that is not at the end: decides whether what follows `literal` fits as well. */
   readonly fits: ((path: string) => boolean) | undefined
+  /** Names of the parameters, and how to read them of a path that fits; undefined = it has none. */
+  readonly names?: readonly string[]
+  readonly read?: ReadParameters
 }
 
 const MAX_URI_LENGTH = 4096
 
 /**
  * Takes a uri apart as lua-resty-radixtree does in APISIX's default mode: everything before the
- * first `*` is literal (`:` too). What follows it counts only if a path segment starts with `*`:
- * then such segments stand for anything, slashes included. `/a/b*c` therefore means `/a/b*`.
+ * first `*` is literal (`:` too, unless `withParameters`). What follows it counts only if a path
+ * segment starts with `*`: then such segments stand for anything, slashes included. `/a/b*c`
+ * therefore means `/a/b*`.
  */
-export function parseUri(uri: string): UriPattern {
+export function parseUri(uri: string, withParameters = false): UriPattern {
   if (uri.length > MAX_URI_LENGTH) {
     throw new ConfigError('GW_CONFIG_INVALID', `uri is longer than ${MAX_URI_LENGTH} characters`)
   }
@@ -28,6 +33,8 @@ export function parseUri(uri: string): UriPattern {
       `uri ${JSON.stringify(uri)} must start with / (or be * alone)`,
     )
   }
+  const parameters = withParameters ? parseParameters(uri) : undefined
+  if (parameters !== undefined) return parameters
   const star = uri.indexOf('*')
   if (star === -1) return { uri, isPrefix: false, literal: uri, fits: undefined }
   const literal = uri.slice(0, star)

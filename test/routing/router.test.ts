@@ -253,7 +253,7 @@ suite('router: background rebuild', () => {
   /** A router whose rebuild slices run one by one on demand. */
   function manualRouter() {
     const slices: (() => void)[] = []
-    const router = createRouter<number>((slice) => slices.push(slice))
+    const router = createRouter<number>({ schedule: (slice) => slices.push(slice) })
     return { router, slices }
   }
 

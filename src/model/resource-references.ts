@@ -11,7 +11,7 @@ export interface Reference {
 
 /**
  * What an object refers to. The database knows the same rules, to look referrers up by them: whoever
- * adds one here adds a migration (`holdfast_references` in src/store/migrations.ts; a test compares).
+ * adds one here adds a migration (`refers_to` in src/store/migrations.ts; a test compares).
  */
 export function referencesOf(kind: ResourceKind, body: ResourceBody): Reference[] {
   // Its fields are the plugin's own.

@@ -5,6 +5,14 @@ import type { RevisionMark } from '../model/revision.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import { findUnsafeJson } from '../support/unsafe-json.ts'
 import {
+  type ConfigDocument,
+  type DocumentRow,
+  READ_DOCUMENT,
+  type StoredDocument,
+  toDocument,
+  WRITE_DOCUMENT,
+} from './config-document.ts'
+import {
   RESOURCE_COLUMNS,
   type ResourceRow,
   readResources,
@@ -50,6 +58,10 @@ export interface ConfigTransaction {
   put(kind: ResourceKind, id: string, body: ResourceBody): void
   /** False when there is no such object. */
   delete(kind: ResourceKind, id: string): Promise<boolean>
+  /** What was said of the whole configuration last, and at which revision. */
+  document(): Promise<StoredDocument | undefined>
+  /** Says it of the configuration as this transaction leaves it. */
+  setDocument(document: ConfigDocument): void
   /**
    * Puts all objects back as they were at an earlier revision and returns those that change; undefined
    * when the log does not have that revision. To be used alone: it does not see other changes.
@@ -79,6 +91,7 @@ export class PendingRevision implements ConfigTransaction {
   readonly #group: string
   readonly #head: RevisionMark
   readonly #entries = new Map<string, Entry>()
+  #document: ConfigDocument | undefined
   readonly #pending = new PendingReferences()
 
   constructor(tx: Transaction, group: string, head: RevisionMark) {
@@ -163,13 +176,24 @@ export class PendingRevision implements ConfigTransaction {
     })
   }
 
+  async document(): Promise<StoredDocument | undefined> {
+    const [row] = await this.#tx.query<DocumentRow>(READ_DOCUMENT, [this.#group])
+    return row && toDocument(row)
+  }
+
+  setDocument(document: ConfigDocument): void {
+    this.#document = document
+  }
+
   /** Writes everything as the next revision, with its hint; undefined when nothing was changed. */
   async flush(actor: string, keepRevisions: number): Promise<RevisionMark | undefined> {
     const touched = [...this.#entries.values()].filter((entry) => entry.after !== undefined)
     await this.#readBefore(touched.filter((entry) => !('before' in entry)))
     const changed = touched.filter((entry) => entry.after !== null || entry.before !== undefined)
-    if (changed.length === 0) return undefined
-
+    if (changed.length === 0) {
+      await this.#writeDocument(this.#head.revision)
+      return undefined
+    }
     const mark = await this.#next(changed)
     for await (const { changes, isLast } of batchesOf(changed)) {
       const hint = isLast ? JSON.stringify({ group: this.#group, revision: mark.revision }) : null
@@ -178,7 +202,16 @@ export class PendingRevision implements ConfigTransaction {
         ...(isLast ? [mark.revision - keepRevisions, NOTIFY_CHANNEL, hint] : []),
       ])
     }
+    await this.#writeDocument(mark.revision)
     return mark
+  }
+
+  async #writeDocument(revision: number): Promise<void> {
+    if (this.#document === undefined) return
+    const { digest, lastModified, versions } = this.#document
+    await this.#tx.query(WRITE_DOCUMENT, [
+      ...[this.#group, revision, digest, lastModified, JSON.stringify(versions)],
+    ])
   }
 
   async #next(changed: Entry[]): Promise<RevisionMark> {
@@ -226,9 +259,15 @@ export class PendingRevision implements ConfigTransaction {
   }
 }
 
+/** Materialized: for the sake of the order, the planner would rather look through all objects. */
 const READ_REFERRERS = `
-  SELECT kind, id, body::text AS text FROM config_resource
-   WHERE group_id = $1 AND refers_to && $2::text[] ORDER BY kind, id LIMIT $3`
+  WITH found AS MATERIALIZED (
+    SELECT kind, id FROM config_resource WHERE group_id = $1 AND refers_to && $2::text[]
+  )
+  SELECT kind, id,
+         (SELECT r.body::text FROM config_resource r
+           WHERE r.group_id = $1 AND r.kind = found.kind AND r.id = found.id) AS text
+    FROM found ORDER BY kind, id LIMIT $3`
 
 interface PastRow {
   kind: ResourceKind

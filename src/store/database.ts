@@ -143,7 +143,8 @@ class Connector implements Database {
     const timeoutMs = options.timeoutMs ?? this.#queryTimeoutMs
     const begin = beginSql(options, this.#queryTimeoutMs)
     return this.#run((client, deadlineAt) => {
-      const nextDeadline = () => Math.min(deadlineAt, performance.now() + this.#queryTimeoutMs)
+      const statementMs = options.statementTimeoutMs ?? this.#queryTimeoutMs
+      const nextDeadline = () => Math.min(deadlineAt, performance.now() + statementMs)
       return runTransaction(client, { nextDeadline, begin, label: this.#label }, work)
     }, timeoutMs)
   }

@@ -14,8 +14,10 @@ export interface TransactionOptions {
   readOnly?: boolean
   /** SQL sent together with BEGIN; the rows of its last statement are `tx.opening`. No parameters. */
   opening?: string
-  /** Bound of the whole transaction; each statement has `queryTimeoutMs`. Default: the same. */
+  /** Bound of the whole transaction. Default: `queryTimeoutMs`. */
   timeoutMs?: number
+  /** Bound of each statement. Default: `queryTimeoutMs`, which also bounds the wait for locks. */
+  statementTimeoutMs?: number
 }
 
 /** A transaction in progress. */
@@ -34,12 +36,12 @@ interface TransactionRun {
 
 /** First message of a transaction. A client frozen in mid-transaction must not hold locks for ever. */
 export function beginSql(options: TransactionOptions, queryTimeoutMs: number): string {
-  const { isolation, readOnly, opening } = options
+  const { isolation, readOnly, opening, statementTimeoutMs = queryTimeoutMs } = options
   const modes = [isolation && `ISOLATION LEVEL ${isolation}`, readOnly && 'READ ONLY']
   return [
     `BEGIN ${modes.filter(Boolean).join(' ')}`,
     `SET LOCAL lock_timeout = ${Math.max(1, queryTimeoutMs - LOCK_MARGIN_MS)}`,
-    `SET LOCAL statement_timeout = ${queryTimeoutMs + LOCK_MARGIN_MS}`,
+    `SET LOCAL statement_timeout = ${statementTimeoutMs + LOCK_MARGIN_MS}`,
     `SET LOCAL idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
     ...(opening === undefined ? [] : [opening]),
   ].join(';')

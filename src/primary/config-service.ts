@@ -4,12 +4,13 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { loadConfigState } from '../support/load-config-state.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import type { Backup, LoadedBackup } from './backup/backup.ts'
-import { lastGoodState } from './backup/quarantine-record.ts'
+import { quarantineRecord } from './backup/quarantine-record.ts'
 import { ConfigTier, type SyncState } from './config-tier.ts'
 import { EmptyGuard } from './empty-guard.ts'
-import { ServingConfig } from './serving-config.ts'
+import { type QuarantineRecord, ServingConfig } from './serving-config.ts'
 import type { ConfigSource, SnapshotImporter } from './sources/config-source.ts'
 import { FallbackLoop } from './sources/fallback-loop.ts'
+import { WayBack } from './way-back.ts'
 
 /** Where a configuration may come from. */
 export interface ConfigSources {
@@ -43,7 +44,12 @@ export class ConfigService {
   readonly #tier: ConfigTier
   readonly #emptyGuard: EmptyGuard
   readonly #fallback: FallbackLoop | undefined
+  readonly #wayBack: WayBack
   #serving: ServingConfig | undefined
+  /** What was served first. */
+  #firstRevision: number | undefined
+  /** What the backup says, for a local source, which is asked before. */
+  #loaded: LoadedBackup | undefined
   #changedAt = Date.now()
   /** Settled when there is a configuration, or the source has said that it has none. */
   readonly #verdict = Promise.withResolvers<void>()
@@ -59,6 +65,7 @@ export class ConfigService {
     this.#events = events
     this.#secrets = secrets
     this.#tier = new ConfigTier(log)
+    this.#wayBack = new WayBack(sources.backup, secrets, log)
     this.#emptyGuard = new EmptyGuard(log)
     const { fallback, graceMs } = sources
     this.#fallback =
@@ -98,8 +105,10 @@ export class ConfigService {
 
   /** Resolves when what is at hand has been tried; the rest goes on behind. */
   async start(): Promise<void> {
-    const { primary, graceMs } = this.#sources
+    const { primary, backup, graceMs } = this.#sources
     if (primary.local) {
+      // What workers died of before the restart must not be tried again.
+      this.#loaded = await backup.load()
       this.#follow()
       await Promise.race([this.#verdict.promise, timeout(graceMs)])
       if (this.#serving === undefined) await this.#loadBackup()
@@ -118,6 +127,28 @@ export class ConfigService {
     this.#sources.primary.reload?.()
   }
 
+  /** Takes back what a revision changed. False: nothing is known of what was before it. */
+  takeBack(revision: number, reason: string): boolean {
+    const serving = this.#serving
+    if (serving === undefined || serving.refuse(revision, reason) === 0) return false
+    this.#changed(serving)
+    return true
+  }
+
+  /**
+   * Takes back the revision that was served first since the start: goes on to the next attempt of
+   * WayBack. False: there is none left; undefined: it is not that revision.
+   */
+  async goBack(revision: number, reason: string): Promise<boolean | undefined> {
+    const serving = this.#serving
+    if (serving === undefined || revision !== this.#firstRevision) return undefined
+    const found = await this.#wayBack.tryNext(serving, revision, reason)
+    // Something else has come meanwhile.
+    if (serving !== this.#serving) return undefined
+    if (found) this.#changed(serving)
+    return found
+  }
+
   async stop(): Promise<void> {
     await this.#fallback?.stop()
     await this.#sources.primary.stop()
@@ -126,13 +157,12 @@ export class ConfigService {
 
   async #loadBackup(): Promise<void> {
     const { loadBootFile, backup } = this.#sources
-    const loaded = (await loadBootFile?.()) ?? (await backup.load())
+    const loaded = (await loadBootFile?.()) ?? this.#loaded ?? (await backup.load())
     // A local source may have come to life meanwhile.
     if (loaded === undefined || this.#serving !== undefined) return
     const { snapshot, file, edited } = loaded
-    const lastGood = lastGoodState(snapshot)
-    const previous = lastGood && (await ServingConfig.build(lastGood, undefined, this.#secrets))
-    await this.#adopt(snapshot, () => this.#serving === undefined, previous)
+    const record = await quarantineRecord(snapshot, this.#secrets)
+    await this.#adopt(snapshot, () => this.#serving === undefined, record)
     const { generatedAt } = snapshot._meta
     this.#tier.moveTo({ tier: 'backup', edited, file }, Date.parse(generatedAt))
     if (edited) this.#log.warn({ file }, 'the backup was edited: its digest does not fit')
@@ -144,7 +174,10 @@ export class ConfigService {
       onSnapshot: async (snapshot) => {
         // A file is what somebody wrote here: whatever is in it is meant.
         if (!primary.local) this.#emptyGuard.check(snapshot, this.#serving?.source)
-        await this.#adopt(snapshot, () => true)
+        const record =
+          this.#loaded && (await quarantineRecord(this.#loaded.snapshot, this.#secrets))
+        this.#loaded = undefined
+        await this.#adopt(snapshot, () => true, record)
         this.#tier.moveTo({ tier: primary.tier, connected: true, reason: undefined })
         backup.schedule()
         this.#verdict.resolve()
@@ -178,21 +211,31 @@ export class ConfigService {
   async #adopt(
     snapshot: Snapshot,
     isWanted: () => boolean,
-    previous?: ServingConfig,
+    record: QuarantineRecord = { lastGood: undefined, deadly: [] },
   ): Promise<boolean> {
     const source = await loadConfigState(snapshot)
     const same = this.#serving?.source.mark
     const { epoch, revision, digest } = source.mark
     const isSame = same?.epoch === epoch && same.revision === revision && same.digest === digest
     if (isSame) return true
-    const serving = await ServingConfig.build(source, this.#serving ?? previous, this.#secrets)
+    const serving =
+      this.#serving === undefined
+        ? await ServingConfig.restore(source, record, this.#secrets)
+        : await ServingConfig.build(source, this.#serving, this.#secrets)
     if (!isWanted()) return false
+    this.#firstRevision ??= revision
     this.#serving = serving
     this.#changedAt = Date.now()
     const { quarantined } = serving
     this.#log.info({ revision, objects: source.size, quarantined }, 'snapshot adopted')
     this.#events.onSnapshot(serving)
     return true
+  }
+
+  /** The same revision, served otherwise. */
+  #changed(serving: ServingConfig): void {
+    this.#events.onSnapshot(serving)
+    this.#sources.backup.schedule()
   }
 
   #apply(delta: Delta): void {

@@ -87,7 +87,7 @@ export function syncStatus(parts: StatusParts): object {
     workersWanted: parts.workersWanted,
     workerRestarts: supervisor.restarts,
     nodes: parts.health.counts,
-    refusedRevisions: supervisor.refused,
+    refusedRevisions: serving?.refusedRevisions ?? [],
     backup: {
       revision: backup.state.revision ?? null,
       writtenAt: backup.state.writtenAt ?? null,
@@ -121,7 +121,7 @@ function inSync({ applied }: WorkerLink, config: ConfigService): boolean {
 
 function lagMs(link: WorkerLink, { config, supervisor }: StatusParts): number {
   if (inSync(link, config)) return 0
-  return Date.now() - Math.max(config.changedAt, supervisor.refusedAt)
+  return Date.now() - Math.max(config.changedAt, supervisor.blame.refusedAt)
 }
 
 /** Objects that a worker could not compile; all workers compile the same, so the first will do. */

@@ -7,7 +7,7 @@ import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
 import { takeWorker } from './prefork.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
-import { RevisionGuard } from './revision-guard.ts'
+import { RevisionBlame } from './revision-blame.ts'
 import type { ServingConfig } from './serving-config.ts'
 import { writeStallReport } from './stall-report.ts'
 import { WorkerLink } from './worker-link.ts'
@@ -24,8 +24,6 @@ const PATIENCE = 3
 const OVERLOADED_SHARE = 0.5
 /** … no connection waits longer for it: most likely it would be refused then. */
 const OVERLOADED_WAIT_MS = 500
-/** Refused revisions that are remembered for the operator. */
-const MAX_REFUSED = 20
 
 interface SupervisorOptions {
   workers: number
@@ -38,18 +36,13 @@ interface SupervisorOptions {
   onUnaccepted: (sockets: readonly Socket[]) => void
   /** A worker is overloaded: these connections have waited long enough for it. */
   onOverdue: (sockets: readonly Socket[]) => void
+  /** See RevisionBlame. */
+  takeBack: (revision: number, reason: string) => boolean
+  goBack: (revision: number, reason: string) => Promise<boolean | undefined>
   /** What a new worker must know of nodes; see `sendHealth`. */
   healthToKnow: () => readonly NodeHealth[]
   /** What the requests of a worker met at nodes. */
   onAttempts: (reports: readonly AttemptReport[]) => void
-}
-
-/** A revision that this instance took back, because workers died of it. */
-export interface RefusedRevision {
-  revision: number
-  reason: string
-  /** When, ISO 8601. */
-  at: string
 }
 
 /**
@@ -69,11 +62,8 @@ export class Supervisor implements ConfigEvents {
   #nextRoll: { settings: WorkerSettings; done: Promise<void> } | undefined
   #config: ServingConfig | undefined
   readonly #respawn: RespawnPolicy
-  readonly #guard = new RevisionGuard()
+  readonly #blame: RevisionBlame
   readonly #watch: WorkerWatch<WorkerLink>
-  #refused: RefusedRevision[] = []
-  #refusals = 0
-  #refusedAt = 0
   #memoryReplacements = 0
   #stopping: PromiseWithResolvers<void> | undefined
   #restarts = 0
@@ -86,6 +76,12 @@ export class Supervisor implements ConfigEvents {
     this.#options = options
     this.#settings = options.settings
     this.#respawn = new RespawnPolicy(options.workers)
+    const { log, takeBack, goBack } = options
+    const onTakenBack = () => {
+      this.#respawn.reset()
+      this.#forkWaiting()
+    }
+    this.#blame = new RevisionBlame({ log, takeBack, goBack, onTakenBack })
     this.#watch = new WorkerWatch(
       () => this.links,
       options.watch,
@@ -134,30 +130,24 @@ export class Supervisor implements ConfigEvents {
     return this.#memoryReplacements
   }
 
-  /** Revisions that are not served because workers died of them; the newest last. */
-  get refused(): readonly RefusedRevision[] {
-    const still = this.#config?.refusedRevisions
-    return this.#refused.filter(({ revision }) => still?.has(revision))
-  }
-
-  /** Revisions refused since the start. */
-  get refusals(): number {
-    return this.#refusals
-  }
-
-  /** When a revision was refused last, in milliseconds since 1970. */
-  get refusedAt(): number {
-    return this.#refusedAt
+  /** What is known of revisions that workers died of. */
+  get blame(): Pick<RevisionBlame, 'refusals' | 'refusedAt' | 'deadEnd'> {
+    return this.#blame
   }
 
   /** Why this instance serves with less than it should; undefined = it does not. */
   get degradedReason(): string | undefined {
     const { workers } = this.#options
     const serving = this.links.filter((link) => link.serving).length
-    if (this.#respawn.isLooping(performance.now()))
+    const { deadEnd } = this.#blame
+    if (deadEnd !== undefined && serving === 0) {
+      return `workers die of revision ${deadEnd}, and there is nothing else to go back to`
+    }
+    if (this.#respawn.isLooping(performance.now())) {
       return 'workers keep ending soon after their start'
+    }
     if (serving < workers) return `${serving} of ${workers} workers serve`
-    const last = this.refused.at(-1)
+    const last = this.#config?.refusedRevisions.at(-1)
     return last && `revision ${last.revision} is refused: ${last.reason}`
   }
 
@@ -169,14 +159,14 @@ export class Supervisor implements ConfigEvents {
   /** Replaces the configuration of all workers. */
   onSnapshot(config: ServingConfig): void {
     this.#config = config
-    this.#guard.sent(config.mark.revision, performance.now())
+    this.#blame.sent(config.mark.revision)
     for (const link of this.#links.values()) link.sendSnapshot(config)
   }
 
   /** Sends what changed; the configuration given with the last snapshot has it applied already. */
   onDelta(delta: Delta): void {
     const secrets = this.#config?.secretsIn(delta)
-    this.#guard.sent(delta.to.revision, performance.now())
+    this.#blame.sent(delta.to.revision)
     for (const link of this.#links.values()) link.sendDelta(delta, secrets)
   }
 
@@ -297,7 +287,7 @@ export class Supervisor implements ConfigEvents {
     }
     const fields = { worker: link.id, pid: link.pid, code, signal }
     const byItself = code !== null || FAULTS.has(signal ?? '')
-    if (byItself && !link.draining && !link.condemned) this.#blame(link)
+    if (byItself && !link.draining && !link.condemned) this.#blame.died(link, this.#active)
     if (link.condemned) this.#options.log.info(fields, 'lost worker ended')
     else if (link.draining) this.#options.log.info(fields, 'drained worker ended')
     else this.#replaceDead(link, fields)
@@ -334,7 +324,7 @@ export class Supervisor implements ConfigEvents {
     log.error(fields, 'worker hangs, replacing it')
     this.#awaited.get(link)?.reject(new Error('the new worker hangs'))
     // Before the replacement starts: it would hang of the same revision.
-    this.#blame(link)
+    this.#blame.died(link, this.#active)
     const report = writeStallReport(link.settings.reportDir, link, silentMs).then(
       (path) => log.warn({ worker: link.id, path }, 'stall report written'),
       (err) => log.warn({ err, worker: link.id }, 'stall report could not be written'),
@@ -363,31 +353,6 @@ export class Supervisor implements ConfigEvents {
         this.#options.log.error({ err }, 'replacement of a worker failed')
       }
     })
-  }
-
-  /** Takes back the revisions that this death proves to be deadly. */
-  #blame(link: WorkerLink): void {
-    const config = this.#config
-    if (config === undefined || this.#stopping !== undefined) return
-    const applied = link.applied?.revision
-    const death = { applied, servingAt: link.servingAt, at: performance.now() }
-    const survivors = this.#active.map((other) => ({
-      applied: other.applied?.revision,
-      servingAt: other.servingAt,
-    }))
-    const guilty = this.#guard.died(death, survivors)
-    const reason = 'workers died of it twice'
-    const taken = guilty.filter((revision) => config.refuse(revision, reason) > 0)
-    if (taken.length === 0) return
-    this.#refusals += taken.length
-    this.#refusedAt = Date.now()
-    const at = new Date(this.#refusedAt).toISOString()
-    const refused = taken.map((revision) => ({ revision, reason, at }))
-    this.#refused = [...this.#refused, ...refused].slice(-MAX_REFUSED)
-    this.#options.log.error({ revisions: taken, reason }, 'revision refused, taken back')
-    for (const other of this.#links.values()) other.sendSnapshot(config)
-    this.#respawn.reset()
-    this.#forkWaiting()
   }
 
   /** Starts, after the delay, the workers that are missing. */

@@ -61,6 +61,9 @@ export class WorkerLink implements WorkerView {
   heardAt = performance.now()
   /** When it began to serve, as `performance.now()`. */
   servingAt: number | undefined
+  /** When it got a configuration first, and when it applied one last, as `performance.now()`. */
+  fedAt: number | undefined
+  appliedAt: number | undefined
   /** Silent for long: it gets no connections until it is heard again. */
   silent = false
   /** Holds too much memory; its replacement is under way. */
@@ -115,6 +118,7 @@ export class WorkerLink implements WorkerView {
   sendSnapshot(config: ServingConfig): void {
     if (!this.configured) return
     this.#following = true
+    this.fedAt ??= performance.now()
     const { mark } = config
     const chunks = LOAD_ORDER.map((kind) => ({ kind, bodies: config.bodies(kind) }))
     this.#queue = this.#queue.then(async () => {
@@ -238,7 +242,8 @@ export class WorkerLink implements WorkerView {
     const first = this.applied === undefined
     this.applied = mark
     this.quarantined = quarantined
-    this.servingAt ??= performance.now()
+    this.appliedAt = performance.now()
+    this.servingAt ??= this.appliedAt
     if (first) this.#events.onServing()
   }
 

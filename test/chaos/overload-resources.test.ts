@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { suite, type TestContext, test } from 'node:test'
+import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createTestDatabase } from '../helpers/postgres.ts'
-import { type Gateway, startControl, startGateway, until } from '../helpers/stack.ts'
-import { startNode } from '../helpers/upstream-node.ts'
+import { startServing } from '../helpers/serving-stack.ts'
+import { type Gateway, until } from '../helpers/stack.ts'
 import { isShortForm } from './scale.ts'
 
 const COSTLY = fileURLToPath(new URL('../helpers/costly-requests.ts', import.meta.url))
@@ -17,22 +16,6 @@ const SETTLE_MS = 3_000
 interface Outcome {
   what: string
   ms: number
-}
-
-/** A gateway with one worker and a route `/*` to a node that keeps `/slow` waiting. */
-async function startServing(t: TestContext, env: Record<string, string> = {}) {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const control = await startControl(t, databaseUrl)
-  const gateway = await startGateway(t, { databaseUrl, workers: 1, env })
-  const waiting: (() => void)[] = []
-  const node = await startNode(t, 'node', (request, response) => {
-    if (request.url === '/slow') waiting.push(() => response.end('late'))
-    else response.end('ok')
-  })
-  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-  await control.admin('PUT', '/routes/1', { uri: '/*', upstream })
-  await until(async () => (await fetch(gateway.url)).ok)
-  return { gateway, waiting }
 }
 
 /** The status, or the code of what broke, and how long it took. */
@@ -92,7 +75,7 @@ function assertRefusedSoon(outcomes: readonly Outcome[]): void {
 suite('out of file descriptors', () => {
   for (const which of ['primary', 'worker'] as const) {
     test(`in the ${which}: kept connections go on, and new ones when it is over`, async (t) => {
-      const { gateway } = await startServing(t)
+      const { gateway } = await startServing(t, {}, 1)
       const agent = new Agent({ keepAlive: true, maxSockets: 1 })
       t.after(() => agent.destroy())
       const askKept = () => ask(gateway.url, agent)
@@ -116,7 +99,7 @@ suite('out of file descriptors', () => {
   }
 
   test('a node that cannot be connected to for lack of them is a 503', async (t) => {
-    const { gateway, waiting } = await startServing(t)
+    const { gateway, waiting } = await startServing(t, {}, 1)
     const agent = new Agent({ keepAlive: true, maxSockets: 30 })
     t.after(() => agent.destroy())
     const fill = Array.from({ length: 20 }, () => ask(gateway.url, agent))

@@ -3,28 +3,9 @@ import { once } from 'node:events'
 import { Agent, get } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
-import { createTestDatabase } from '../helpers/postgres.ts'
-import { type Gateway, startControl, startGateway, until } from '../helpers/stack.ts'
+import { startServing } from '../helpers/serving-stack.ts'
+import { type Gateway, until } from '../helpers/stack.ts'
 import { startLoad } from '../helpers/steady-load.ts'
-import { startNode } from '../helpers/upstream-node.ts'
-
-const BIG = Buffer.alloc(1_000_000, 'x')
-
-/** A gateway with one worker and a route `/*` to a node that keeps `/slow` waiting. */
-async function startServing(t: TestContext, env: Record<string, string>) {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const control = await startControl(t, databaseUrl)
-  const gateway = await startGateway(t, { databaseUrl, workers: 1, env })
-  const waiting: (() => void)[] = []
-  const node = await startNode(t, 'node', (request, response) => {
-    if (request.url === '/slow') waiting.push(() => response.end('late'))
-    else response.end(request.url === '/big' ? BIG : 'ok')
-  })
-  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-  await control.admin('PUT', '/routes/1', { uri: '/*', upstream })
-  await until(async () => (await fetch(gateway.url)).ok)
-  return { gateway, waiting }
-}
 
 /** A connection to the gateway with what it has received so far. */
 async function open(
@@ -66,7 +47,7 @@ async function metricOf(gateway: Gateway, name: string): Promise<number> {
 
 suite('a worker at its limits', () => {
   test('refuses further connections politely, and takes new ones when some left', async (t) => {
-    const { gateway } = await startServing(t, { HOLDFAST_HTTP_MAX_CONNECTIONS: '5' })
+    const { gateway } = await startServing(t, { HOLDFAST_HTTP_MAX_CONNECTIONS: '5' }, 1)
     await until(async () => (await gateway.sync()).workers[0].connections === 0, 20_000)
     const held = await Promise.all(Array.from({ length: 5 }, () => open(t, gateway)))
     const refused = await open(t, gateway)
@@ -83,10 +64,14 @@ suite('a worker at its limits', () => {
   })
 
   test('sheds requests beyond the pending ones at once', async (t) => {
-    const { gateway, waiting } = await startServing(t, {
-      HOLDFAST_HTTP_MAX_PENDING_REQUESTS: '10',
-      HOLDFAST_HEALTH_PATH: '/healthz',
-    })
+    const { gateway, waiting } = await startServing(
+      t,
+      {
+        HOLDFAST_HTTP_MAX_PENDING_REQUESTS: '10',
+        HOLDFAST_HEALTH_PATH: '/healthz',
+      },
+      1,
+    )
     const agent = new Agent({ keepAlive: true })
     t.after(() => agent.destroy())
     const slow = Array.from({ length: 10 }, () => ask(`${gateway.url}/slow`, agent))
@@ -103,7 +88,7 @@ suite('a worker at its limits', () => {
 
 suite('slow clients', () => {
   test('hold up nobody', async (t) => {
-    const { gateway } = await startServing(t, { HOLDFAST_HTTP_HEADER_TIMEOUT_MS: '4000' })
+    const { gateway } = await startServing(t, { HOLDFAST_HTTP_HEADER_TIMEOUT_MS: '4000' }, 1)
     const slow = await Promise.all(Array.from({ length: 400 }, () => open(t, gateway)))
     for (const { socket } of slow) socket.write('GET / HTTP/1.1\r\nHost: a\r\nX: ')
     const drip = setInterval(() => {

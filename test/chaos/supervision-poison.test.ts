@@ -1,54 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { suite, type TestContext, test } from 'node:test'
+import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { createTestDatabase } from '../helpers/postgres.ts'
-import {
-  type ControlPlane,
-  type Gateway,
-  startControl,
-  startGateway,
-  until,
-} from '../helpers/stack.ts'
-import { startNode } from '../helpers/upstream-node.ts'
+import { allServe, startServing } from '../helpers/serving-stack.ts'
+import { type Gateway, until } from '../helpers/stack.ts'
 
 const DEADLY = fileURLToPath(new URL('../helpers/deadly-routes.ts', import.meta.url))
-
-interface WorkerStatus {
-  pid: number
-  serving: boolean
-}
-
-interface Fixture {
-  control: ControlPlane
-  gateway: Gateway
-  putRoute(id: string, fields: object): Promise<number>
-}
-
-/** A stack with a route `/*` to a node, on two workers. */
-async function startServing(t: TestContext, env: Record<string, string> = {}): Promise<Fixture> {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const control = await startControl(t, databaseUrl)
-  const gateway = await startGateway(t, { databaseUrl, workers: 2, env })
-  const node = await startNode(t)
-  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-  const putRoute = async (id: string, fields: object) => {
-    const { status } = await control.admin('PUT', `/routes/${id}`, { upstream, ...fields })
-    return status
-  }
-  await putRoute('1', { uri: '/*' })
-  await until(async () => (await fetch(gateway.url)).ok)
-  return { control, gateway, putRoute }
-}
-
-async function workersOf(gateway: Gateway): Promise<WorkerStatus[]> {
-  return (await gateway.sync()).workers
-}
-
-async function allServe(gateway: Gateway, without: number): Promise<boolean> {
-  const workers = await workersOf(gateway)
-  return workers.length === 2 && workers.every(({ pid, serving }) => serving && pid !== without)
-}
 
 /** When the last worker was started, in milliseconds since 1970. */
 async function youngestOf(gateway: Gateway): Promise<number> {
@@ -63,7 +20,7 @@ suite('a revision that workers die of', () => {
     await putRoute('2', { uri: '/two', desc: 'crash' })
     const line = await gateway.waitForLog('revision refused, taken back')
     await putRoute('3', { uri: '/three' })
-    await until(() => allServe(gateway, 0))
+    await until(() => allServe(gateway))
     await until(async () => (await fetch(`${gateway.url}/three`)).ok)
 
     const sync = await gateway.sync()
@@ -100,7 +57,7 @@ suite('a revision that workers die of', () => {
     const { stack } = JSON.parse(await readFile(String(path), 'utf8'))
     assert.match(stack[0], /^hang .*deadly-routes\.ts/)
     await gateway.waitForLog('revision refused, taken back', 40_000)
-    await until(() => allServe(gateway, 0), 20_000)
+    await until(() => allServe(gateway), 20_000)
     assert.equal((await fetch(gateway.url)).status, 200)
   })
 })

@@ -2,54 +2,10 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
-import { suite, type TestContext, test } from 'node:test'
-import { createTestDatabase } from '../helpers/postgres.ts'
-import {
-  type ControlPlane,
-  type Gateway,
-  startControl,
-  startGateway,
-  until,
-} from '../helpers/stack.ts'
+import { suite, test } from 'node:test'
+import { allServe, startServing, type WorkerStatus, workersOf } from '../helpers/serving-stack.ts'
+import { until } from '../helpers/stack.ts'
 import { startLoad } from '../helpers/steady-load.ts'
-import { startNode } from '../helpers/upstream-node.ts'
-
-interface WorkerStatus {
-  pid: number
-  serving: boolean
-  silent: boolean
-}
-
-interface Fixture {
-  control: ControlPlane
-  gateway: Gateway
-  putRoute(id: string, fields: object): Promise<number>
-}
-
-/** A stack with a route `/*` to a node, on two workers. */
-async function startServing(t: TestContext, env: Record<string, string> = {}): Promise<Fixture> {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const control = await startControl(t, databaseUrl)
-  const gateway = await startGateway(t, { databaseUrl, workers: 2, env })
-  const node = await startNode(t)
-  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-  const putRoute = async (id: string, fields: object) => {
-    const { status } = await control.admin('PUT', `/routes/${id}`, { upstream, ...fields })
-    return status
-  }
-  await putRoute('1', { uri: '/*' })
-  await until(async () => (await fetch(gateway.url)).ok)
-  return { control, gateway, putRoute }
-}
-
-async function workersOf(gateway: Gateway): Promise<WorkerStatus[]> {
-  return (await gateway.sync()).workers
-}
-
-async function allServe(gateway: Gateway, without: number): Promise<boolean> {
-  const workers = await workersOf(gateway)
-  return workers.length === 2 && workers.every(({ pid, serving }) => serving && pid !== without)
-}
 
 /** Milliseconds that a request on a connection of its own takes. */
 function askAnew(url: string): Promise<number> {

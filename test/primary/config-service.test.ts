@@ -41,6 +41,7 @@ async function startService(t: TestContext, { backup, s3, graceMs = 0 }: World) 
   const noBackup: Backup = {
     state: { revision: undefined, writtenAt: undefined, error: undefined, skipped: [] },
     load: async () => backup && { file: 'x', snapshot: backup, edited: false },
+    async *all() {},
     schedule() {},
     async stop() {},
   }

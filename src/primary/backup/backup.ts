@@ -46,6 +46,8 @@ export interface Backup {
   readonly state: BackupState
   /** Reads the newest generation that can be used; undefined when there is none. Reasons are logged. */
   load(): Promise<LoadedBackup | undefined>
+  /** All generations that can be used, newest first, read as they are asked for. */
+  all(): AsyncGenerator<LoadedBackup>
   /** Says that the configuration changed: it is on disk soon after. Bursts become few writes. */
   schedule(): void
   /** Writes what is not on disk yet and stops. */
@@ -108,6 +110,17 @@ class BackupFolder implements Backup {
     if (flipped === undefined) return undefined
     this.#options.log.warn({ file: flipped.file }, 'flipped bits were undone, backup is used')
     return this.#loaded(flipped.file, { condition: 'intact', snapshot: flipped.snapshot })
+  }
+
+  async *all(): AsyncGenerator<LoadedBackup> {
+    for (const { path, ...generation } of await this.#list()) {
+      try {
+        const read = await readGeneration({ path, ...generation }, this.#options.group)
+        yield { file: path, snapshot: read.snapshot, edited: read.condition === 'edited' }
+      } catch {
+        // Said at the start, or meanwhile removed.
+      }
+    }
   }
 
   schedule(): void {

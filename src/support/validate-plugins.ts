@@ -8,7 +8,7 @@ import {
   PluginMeta,
   type PluginSchemas,
 } from '../model/schemas/plugin-schemas.ts'
-import { checkVars } from '../model/schemas/vars.ts'
+import { checkExpression } from './expression/expression.ts'
 import { hasReference, withoutReferences } from './trusted-references.ts'
 import { describeFailure, shorten } from './validation-reason.ts'
 
@@ -82,7 +82,7 @@ function checkMeta(
     return failed(name, `property "_meta" validation failed: ${problem}`)
   }
   const { filter } = meta as PluginMeta
-  const problem = filter && checkVars(filter)
+  const problem = filter && checkExpression(filter)
   return problem && failed(name, `failed to validate the 'vars' expression: ${problem}`)
 }
 

@@ -7,6 +7,7 @@ import { checkLuaOnly } from '../model/schemas/lua-only.ts'
 import type { PluginMetadata } from '../model/schemas/plugin-metadata.ts'
 import type { PluginLookup } from '../model/schemas/plugin-schemas.ts'
 import { RESOURCE_SHAPES, type ResourceOf } from '../model/schemas/resource-schemas.ts'
+import { checkExpression } from './expression/expression.ts'
 import { copyJson, findUnsafeJson } from './unsafe-json.ts'
 import { checkMetadata, checkPlugins, type PluginChecks } from './validate-plugins.ts'
 import { describeAt, describeFailure } from './validation-reason.ts'
@@ -69,6 +70,7 @@ export function createResourceValidator(findPlugin: PluginLookup): ResourceValid
       checkLua(kind, value) ??
       checkSchema(kind, value) ??
       RESOURCE_SHAPES[kind].checkRules?.(value) ??
+      checkConditions(value) ??
       checkPluginParts(kind, value, plugins)
     return reason === undefined ? { ok: true, value } : { ok: false, reason }
   }
@@ -108,6 +110,12 @@ function checkLua(kind: ResourceKind, value: unknown): string | undefined {
   // A plugin's metadata may well have a field called `script`.
   if (kind === 'plugin_metadata' || value === null || typeof value !== 'object') return undefined
   return checkLuaOnly(value)
+}
+
+/** Conditions are compiled to be checked: patterns and addresses in them too. */
+function checkConditions({ vars }: { vars?: unknown }): string | undefined {
+  const problem = vars === undefined ? undefined : checkExpression(vars)
+  return problem && `failed to validate the 'vars' expression: ${problem}`
 }
 
 function checkPluginParts(

@@ -2,7 +2,6 @@ import Type, { type Static } from 'typebox'
 import { ClientAddress, Host, HttpMethod, Id, METADATA, Plugins, Status } from './fragments.ts'
 import { Timeout } from './timeout.ts'
 import { checkUpstream, Upstream } from './upstream.ts'
-import { checkVars } from './vars.ts'
 
 const Uri = Type.String({ minLength: 1, maxLength: 4096 })
 
@@ -37,7 +36,7 @@ export type Route = Static<typeof Route>
 
 /** Rules between fields that the schema cannot word; returns what is wrong. */
 export function checkRoute(route: Route): string | undefined {
-  return checkAlternatives(route) ?? checkDestination(route) ?? checkConditions(route)
+  return checkAlternatives(route) ?? checkDestination(route)
 }
 
 function checkAlternatives(route: Route): string | undefined {
@@ -72,9 +71,4 @@ function checkDestination(route: Route): string | undefined {
   }
   const problem = upstream && checkUpstream(upstream)
   return problem && `invalid configuration: property "upstream" validation failed: ${problem}`
-}
-
-function checkConditions({ vars }: Route): string | undefined {
-  const problem = vars && checkVars(vars)
-  return problem && `failed to validate the 'vars' expression: ${problem}`
 }

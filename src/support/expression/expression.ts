@@ -23,6 +23,26 @@ const LOGIC: ReadonlyMap<string, (parts: readonly Expression[]) => Expression> =
  * @throws ConfigError saying what is wrong, bad patterns and addresses included.
  */
 export function compileExpression(vars: unknown): Expression {
+  try {
+    return compile(vars)
+  } catch (cause) {
+    const reason = cause instanceof ConfigError ? cause.message : String(cause)
+    const message = `failed to validate the 'vars' expression: ${reason}`
+    throw new ConfigError('GW_CONFIG_INVALID', message, { cause })
+  }
+}
+
+/** What is wrong with conditions, without the words before it; undefined = nothing. */
+export function checkExpression(vars: unknown): string | undefined {
+  try {
+    compile(vars)
+    return undefined
+  } catch (error) {
+    return error instanceof ConfigError ? error.message : String(error)
+  }
+}
+
+function compile(vars: unknown): Expression {
   if (vars === undefined || vars === null) return () => true
   if (!Array.isArray(vars)) throw invalid('expected an array')
   if (vars.length === 0) return () => true
@@ -101,5 +121,5 @@ function logicOf(word: unknown): ((parts: readonly Expression[]) => Expression) 
 }
 
 function invalid(reason: string): ConfigError {
-  return new ConfigError('GW_CONFIG_INVALID', `failed to validate the 'vars' expression: ${reason}`)
+  return new ConfigError('GW_CONFIG_INVALID', reason)
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { ConfigError } from '../../../src/model/errors.ts'
 import {
+  checkExpression,
   compileExpression,
   expressionNeedsBody,
 } from '../../../src/support/expression/expression.ts'
@@ -172,6 +173,7 @@ suite('nested conditions', () => {
         () => compileExpression(vars),
         (error) => error instanceof ConfigError && reason.test(error.message),
       )
+      assert.match(checkExpression(vars) ?? '', reason)
     })
   }
 

@@ -1,4 +1,4 @@
-import { redact } from '../../control/holdfast-api/redaction.ts'
+import { redact } from '../../plugins/redact-resource.ts'
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import { ENVELOPE_MARK } from '../../model/secret-value.ts'
 

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../model/digest.ts'
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
+import { redact } from '../../plugins/redact-resource.ts'
 import type { LoggedChange } from '../../store/revision-log.ts'
-import { redact } from './redaction.ts'
 
 /** One field that a revision changed. A side that is missing was not there. */
 interface FieldChange {

@@ -1,7 +1,7 @@
-import { isOfConsumer, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
-import { mapSecrets, type PluginSecretsLookup } from '../../model/schemas/sensitive-fields.ts'
-import { findPluginSecrets } from '../../plugins/served-resources.ts'
-import { isEnvelope } from '../../support/keyring.ts'
+import { isOfConsumer, type ResourceBody, type ResourceKind } from '../model/resource-kind.ts'
+import { mapSecrets, type PluginSecretsLookup } from '../model/schemas/sensitive-fields.ts'
+import { isEnvelope } from '../support/keyring.ts'
+import { findPluginSecrets } from './served-resources.ts'
 
 const REDACTED = '(redacted)'
 

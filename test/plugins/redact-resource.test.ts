@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { createSecretKey } from 'node:crypto'
 import { suite, test } from 'node:test'
-import { redact } from '../../src/control/holdfast-api/redaction.ts'
 import { showChange } from '../../src/control/holdfast-api/revision-diff.ts'
 import type { ResourceBody, ResourceKind } from '../../src/model/resource-kind.ts'
+import { redact } from '../../src/plugins/redact-resource.ts'
 import { createKeyring } from '../../src/support/keyring.ts'
 
 const SECRET = 'the-secret'

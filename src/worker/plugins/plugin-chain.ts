@@ -20,8 +20,8 @@ export interface PluginChain {
   readonly rewrite: readonly RequestStep[]
   /** `rewrite` of the plugins that only the consumer brought. */
   readonly consumerRewrite: readonly RequestStep[]
-  /** `access`, then `beforeProxy`. */
   readonly access: readonly RequestStep[]
+  readonly beforeProxy: readonly RequestStep[]
   readonly headerFilter: readonly HeaderStep[]
   readonly bodyFilter: readonly BodyStep[]
   readonly log: readonly LogStep[]
@@ -54,7 +54,8 @@ export function buildChain(
       inner.filter(({ plugin }) => !own.has(plugin.name)),
       'rewrite',
     ),
-    access: [...steps(all, 'access'), ...steps(all, 'beforeProxy')],
+    access: steps(all, 'access'),
+    beforeProxy: steps(all, 'beforeProxy'),
     headerFilter: steps(all, 'headerFilter'),
     bodyFilter: steps(all, 'bodyFilter'),
     log: steps(all, 'log'),

@@ -20,13 +20,14 @@ export interface PluginRunOwner {
   failed(error: unknown): void
 }
 
-type Stage = 'rewrite' | 'consumerRewrite' | 'access'
+type Stage = 'rewrite' | 'consumerRewrite' | 'access' | 'beforeProxy'
 
 /**
  * The plugins of one request, from `rewrite` to `log`. As long as none returns a promise, all of it
  * happens in one go.
  *
- * Stages: rewrite → consumerRewrite (only with a consumer that has plugins) → access → proceed.
+ * Stages: rewrite → consumerRewrite (only with a consumer that has plugins) → access →
+ * beforeProxy (only with a route) → proceed.
  */
 export class PluginRun {
   readonly #plan: PlanChain
@@ -130,11 +131,15 @@ export class PluginRun {
   }
 
   #leave(stage: Stage): void {
-    if (stage === 'access') {
+    const { identity, plan } = this.#owner.request
+    if (stage === 'beforeProxy' || (stage === 'access' && plan === undefined)) {
       this.#owner.proceed()
       return
     }
-    const { identity } = this.#owner.request
+    if (stage === 'access') {
+      this.#run('beforeProxy', this.#chain.beforeProxy, 0)
+      return
+    }
     if (stage === 'rewrite' && identity !== undefined) {
       const chain = this.#plan.forConsumer(identity.plugins)
       if (chain !== undefined && chain !== this.#chain) {

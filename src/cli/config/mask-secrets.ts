@@ -1,6 +1,6 @@
-import { redact } from '../../plugins/redact-resource.ts'
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import { ENVELOPE_MARK } from '../../model/secret-value.ts'
+import { redact } from '../../plugins/redact-resource.ts'
 
 const MASK = '***'
 

@@ -35,7 +35,7 @@ export class Progress {
   /** Cheap enough to be called for each object. The promise is there when something was drawn. */
   advance(done: number, of: number): Promise<void> | undefined {
     const now = this.#now()
-    if (now - this.#startedAt < SHOW_AFTER_MS) return undefined
+    if (done >= of || now - this.#startedAt < SHOW_AFTER_MS) return undefined
     if (now - this.#shownAt < (this.#stream.isTTY ? REDRAW_MS : LINE_EVERY_MS)) return undefined
     this.#show(`${bar(done, of, this.#stream.isTTY)} ${percent(done, of)}`, now)
     // The turn of the event loop in which the terminal is written to, and Ctrl-C is heard.

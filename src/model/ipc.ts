@@ -60,7 +60,19 @@ export interface WorkerSettings {
   trustedProxies: readonly string[]
   /** Files and packages of external plugins; names of those that are turned on, undefined = all. */
   plugins: { external: readonly string[]; enabled: readonly string[] | undefined }
-  upstream: { connectTimeoutMs: number; sendTimeoutMs: number; readTimeoutMs: number }
+  upstream: {
+    connectTimeoutMs: number
+    sendTimeoutMs: number
+    readTimeoutMs: number
+    /** Send to nodes that are down if all are, rather than answer 503. */
+    forwardIfAllDown: boolean
+    /** PEM certificates that nodes are verified against; undefined = those that Node trusts. */
+    trustedCa: readonly string[] | undefined
+    /** X-APISIX-Upstream-Status on every response, not only where a node failed. */
+    alwaysShowStatus: boolean
+  }
+  /** How names of nodes are resolved; no servers = those of /etc/resolv.conf. */
+  dns: { servers: readonly string[]; timeoutMs: number; minTtlMs: number; maxTtlMs: number }
 }
 
 /** Counters and gauges of one worker since its start, cheap enough to keep per request. */

@@ -20,6 +20,7 @@ export function workerSettings(settings: GatewaySettings): WorkerSettings {
     trustedProxies,
     plugins: settings.plugins,
     upstream,
+    dns: settings.dns,
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from './listen-address.ts'
 import { PLUGIN_CATALOGUE } from './plugin-settings.ts'
 import { choice, integer, setting, toInteger } from './setting.ts'
+import { UPSTREAM_CATALOGUE } from './upstream-settings.ts'
 
 const MAX_TIMEOUT_MS = 3_600_000
 const MAX_INSTANCE_AGE_MS = 365 * 24 * 3_600_000
@@ -179,6 +180,7 @@ export const CATALOGUE = {
   HOLDFAST_UPSTREAM_CONNECT_TIMEOUT_MS: timeoutMs(5_000),
   HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS: timeoutMs(60_000),
   HOLDFAST_UPSTREAM_READ_TIMEOUT_MS: timeoutMs(60_000),
+  ...UPSTREAM_CATALOGUE,
   HOLDFAST_HEALTH_CHECK_CONCURRENCY: integer({ default: 256, min: 1, max: 10_000 }),
   HOLDFAST_HEALTH_MAX_AGE_MS: integer({
     default: 600_000,

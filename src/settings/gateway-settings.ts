@@ -5,6 +5,7 @@ import { toFallbackSettings } from './fallback-settings.ts'
 import { toKeys } from './keyring-settings.ts'
 import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
 import { toPluginSettings } from './plugin-settings.ts'
+import { toDnsSettings, toUpstreamOptions } from './upstream-settings.ts'
 
 /** What `holdfast gateway` reads. */
 const GATEWAY_SCHEMA = Type.Object({
@@ -120,6 +121,9 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       connectTimeoutMs: values.HOLDFAST_UPSTREAM_CONNECT_TIMEOUT_MS,
       sendTimeoutMs: values.HOLDFAST_UPSTREAM_SEND_TIMEOUT_MS,
       readTimeoutMs: values.HOLDFAST_UPSTREAM_READ_TIMEOUT_MS,
+      ...toUpstreamOptions(values),
     },
+    /** How names of nodes are resolved. */
+    dns: toDnsSettings(values),
   }
 }

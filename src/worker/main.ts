@@ -18,6 +18,7 @@ import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
 import { HealthTable } from './health/health-table.ts'
 import { withHealthPath } from './health-path.ts'
+import { createNames } from './names.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
 import { createRequestHandler } from './request-handler.ts'
@@ -71,6 +72,9 @@ function createWorker(settings: WorkerSettings): Worker {
   const health = new HealthTable((reports) => send({ type: 'attempts', reports }))
   const factory = new UpstreamFactory(createClientPool(), timeouts, {
     observe: (body, owner) => health.observe(body, owner),
+    names: createNames(settings.dns, log),
+    forwardIfAllDown: settings.upstream.forwardIfAllDown,
+    trustedCa: settings.upstream.trustedCa,
   })
   const pluginsReady = configurePlugins(settings.plugins).catch((err) => {
     log.error({ err }, 'external plugins not loaded: what uses them is quarantined')

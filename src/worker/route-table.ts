@@ -2,6 +2,7 @@ import { ConfigState } from '../model/config-state.ts'
 import { ConfigError, GatewayError } from '../model/errors.ts'
 import type { Quarantined } from '../model/ipc.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
+import { referencesOf as modelReferences } from '../model/resource-references.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import {
   type SecretsByObject,
@@ -11,6 +12,7 @@ import {
 } from '../model/secret-value.ts'
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { createRouter, type Router } from '../routing/router.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import { matchRule } from './match-rule.ts'
 import type { PluginOwner } from './plugins/plugin-configurator.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
@@ -19,6 +21,7 @@ import { ReferenceIndex } from './reference-index.ts'
 import type { RoutePlan } from './route-plan.ts'
 import type { StoredRoute, StoredService, StoredUpstream } from './stored-objects.ts'
 import { UpstreamCell } from './upstream-cell.ts'
+import type { CertificateLookup, ClientCertificate } from './upstream-config.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
 
 interface ServiceEntry {
@@ -58,7 +61,7 @@ export class RouteTable {
     this.#factory = factory
     this.plugins = new PluginTable(plugins, {
       find: (id) => this.#upstreams.get(id),
-      create: (body) => factory.create(body),
+      create: (body) => factory.create(body, '', this.#findCertificate),
     })
   }
 
@@ -165,6 +168,7 @@ export class RouteTable {
     else if (kind === 'credentials') this.plugins.putCredential(id, body)
     else if (kind === 'global_rules') this.plugins.putGlobalRule(id, body)
     else if (kind === 'plugin_metadata') this.plugins.putMetadata(id, body)
+    else if (kind === 'ssls') this.#compileOwners(`ssls/${id}`)
     else if (kind === 'plugin_configs' || kind === 'consumer_groups') {
       this.#compilePluginOwner(kind, id, body)
     }
@@ -187,7 +191,7 @@ export class RouteTable {
   }
 
   #compileUpstream(id: string, body: ResourceBody): void {
-    const upstream = this.#factory.create(body as StoredUpstream, `upstreams/${id}`)
+    const upstream = this.#createUpstream(body as StoredUpstream, `upstreams/${id}`)
     const known = this.#upstreams.get(id)
     const cell = known ?? new UpstreamCell()
     cell.hold(upstream)
@@ -268,9 +272,18 @@ export class RouteTable {
     }
   }
 
+  readonly #findCertificate: CertificateLookup = (id) => {
+    const body = this.#state.get('ssls', id)
+    return body && (this.#opened(secretsKey('ssls', id), body) as ClientCertificate)
+  }
+
+  #createUpstream(body: StoredUpstream, owner: string): Upstream {
+    return this.#factory.create(body, owner, this.#findCertificate)
+  }
+
   /** Points the cell to the upstream that a route or service names; without one it stays. */
   #fill(cell: UpstreamCell, owner: UpstreamOwner, key: string): void {
-    if (owner.upstream !== undefined) cell.hold(this.#factory.create(owner.upstream, key))
+    if (owner.upstream !== undefined) cell.hold(this.#createUpstream(owner.upstream, key))
     else if (owner.upstream_id !== undefined) cell.follow(this.#upstream(String(owner.upstream_id)))
   }
 
@@ -303,6 +316,7 @@ export class RouteTable {
     else if (kind === 'credentials') this.plugins.deleteCredential(id)
     else if (kind === 'global_rules') this.plugins.deleteGlobalRule(id)
     else if (kind === 'plugin_metadata') this.plugins.deleteMetadata(id)
+    else if (kind === 'ssls') this.#compileOwners(key)
     else if (this.#pluginOwners.delete(key)) {
       // What still refers to it is quarantined, and its last good version goes on with the plugins.
       if (this.#references.ownersOf(key).size === 0) this.plugins.deleteOwner(kind, id)
@@ -352,6 +366,9 @@ function referencesOf(kind: ResourceKind, id: string, body: ResourceBody): strin
   const { plugin_config_id: pluginConfig, group_id: group } = body
   if (pluginConfig !== undefined) targets.push(`plugin_configs/${String(pluginConfig)}`)
   if (group !== undefined) targets.push(`consumer_groups/${String(group)}`)
+  for (const to of modelReferences(kind, body)) {
+    if (to.kind === 'ssls') targets.push(`ssls/${to.id}`)
+  }
   if (body['service_id'] !== undefined) targets.push(`services/${String(body['service_id'])}`)
   if (body['upstream_id'] !== undefined) targets.push(`upstreams/${String(body['upstream_id'])}`)
   return targets

@@ -1,13 +1,21 @@
 import type { Timeout } from '../model/schemas/timeout.ts'
 import type { ClientPool } from '../upstream/client-pool.ts'
 import { configuredNodes } from '../upstream/configured-nodes.ts'
+import type { NameService } from '../upstream/names/name-service.ts'
+import { createTlsContext, type TlsContext } from '../upstream/tls-context.ts'
 import { createUpstream, type Timeouts, type Upstream } from '../upstream/upstream.ts'
 import type { UpstreamObserver } from '../upstream/upstream-node.ts'
 import type { StoredUpstream } from './stored-objects.ts'
-
-const MS_PER_SECOND = 1000
-/** Node's timers take more for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1
+import {
+  type CertificateLookup,
+  clientCertificateOf,
+  keepAliveOf,
+  pickerOf,
+  retryBudgetOf,
+  serviceOf,
+  timeoutsOf,
+  toMs,
+} from './upstream-config.ts'
 
 /** What upstreams of a worker have in common. */
 export interface UpstreamFactoryOptions {
@@ -17,6 +25,10 @@ export interface UpstreamFactoryOptions {
     | undefined
   /** Pick nodes that are not available if none is; default true. */
   readonly forwardIfAllDown?: boolean | undefined
+  /** Resolves nodes' names; without it the system does, with each connection. */
+  readonly names?: NameService | undefined
+  /** PEM certificates that nodes are verified against; undefined = those that Node trusts. */
+  readonly trustedCa?: readonly string[] | undefined
 }
 
 /** Makes upstreams out of their configuration; all share the connections of one pool. */
@@ -24,46 +36,55 @@ export class UpstreamFactory {
   readonly #clients: ClientPool
   readonly #defaults: Timeouts
   readonly #options: UpstreamFactoryOptions
+  /** For upstreams without a certificate of their own. */
+  readonly #trust: TlsContext | undefined
 
   constructor(clients: ClientPool, defaults: Timeouts, options: UpstreamFactoryOptions = {}) {
     this.#clients = clients
     this.#defaults = defaults
     this.#options = options
+    this.#trust = createTlsContext({ ca: options.trustedCa })
   }
 
   /**
    * `owner` is the object that the configuration stands in, `upstreams/ID` or `routes/ID`: what
-   * health checks know an upstream by.
+   * health checks know an upstream by. `findCertificate` knows the ssls objects.
    * @throws ConfigError when the configuration asks for what can't be built.
    */
-  create(body: StoredUpstream, owner = ''): Upstream {
-    const { scheme = 'http', pass_host: passHost = 'pass' } = body
+  create(body: StoredUpstream, owner = '', findCertificate?: CertificateLookup): Upstream {
+    const { scheme = 'http', pass_host: passHost = 'pass', retry_timeout: retryTimeout = 0 } = body
+    const { forwardIfAllDown, observe, names } = this.#options
     return createUpstream(
       {
         nodes: configuredNodes(body.nodes ?? [], scheme),
+        service: serviceOf(body, scheme === 'https' ? 443 : 80),
         scheme,
         timeouts: this.timeoutsOf(body.timeout) ?? this.#defaults,
         retries: body.retries,
+        retryTimeoutMs: toMs(retryTimeout),
+        retryBudget: retryBudgetOf(body),
         passHost,
         upstreamHost: body.upstream_host,
-        forwardIfAllDown: this.#options.forwardIfAllDown,
+        verifyTls: body.tls?.verify,
+        tls: scheme === 'https' ? this.#tlsOf(body, findCertificate) : undefined,
+        keepAlive: keepAliveOf(body),
+        createPicker: pickerOf(body),
+        forwardIfAllDown,
       },
       this.#clients,
-      this.#options.observe?.(body, owner),
+      observe?.(body, owner),
+      names,
     )
   }
 
   /** APISIX counts time-outs in seconds. */
   timeoutsOf(timeout: Timeout | undefined): Timeouts | undefined {
-    if (timeout === undefined) return undefined
-    return {
-      connectMs: toMs(timeout.connect),
-      sendMs: toMs(timeout.send),
-      readMs: toMs(timeout.read),
-    }
+    return timeoutsOf(timeout)
   }
-}
 
-function toMs(seconds: number): number {
-  return Math.min(seconds * MS_PER_SECOND, MAX_TIMER_MS)
+  #tlsOf(body: StoredUpstream, find: CertificateLookup | undefined): TlsContext | undefined {
+    const { cert, key } = clientCertificateOf(body, find)
+    if (cert === undefined) return this.#trust
+    return createTlsContext({ cert, key, ca: this.#options.trustedCa })
+  }
 }

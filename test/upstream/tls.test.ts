@@ -48,7 +48,7 @@ interface Fetch extends Partial<UpstreamConfig> {
   authorities?: string[]
 }
 
-async function fetchOver(t: TestContext, port: number, options: Fetch = {}) {
+async function fetchOver(_t: TestContext, port: number, options: Fetch = {}) {
   const { authorities = ['a.example', 'b.example'], ...config } = options
   const clients = createClientPool()
   const upstream = createUpstream(

@@ -1,5 +1,8 @@
 import type { ResourceKind } from '../resource-kind.ts'
 
+/** A balancer can't wait for the body to choose a node. */
+const BODY_VARIABLE = /\$\{?\s*(?:request_body|post_arg|graphql_)/
+
 /**
  * Fields of the APISIX model that nothing serves yet. They are refused rather than stored and
  * ignored: a route with conditions that nobody checks would let in what it was meant to keep out.
@@ -13,12 +16,9 @@ const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
   },
   services: { enable_websocket: (value) => value === true },
   upstreams: {
-    type: (value) => value !== undefined && value !== 'roundrobin',
-    tls: present,
-    keepalive_pool: present,
-    retry_timeout: present,
-    discovery_type: present,
-    service_name: present,
+    discovery_type: (value) => value !== undefined && value !== 'dns',
+    discovery_args: present,
+    key: (value) => typeof value === 'string' && BODY_VARIABLE.test(value),
     scheme: (value) => value !== undefined && value !== 'http' && value !== 'https',
   },
 }

@@ -42,11 +42,23 @@ export const OutlierEjection = Type.Object(
 )
 export type OutlierEjection = Static<typeof OutlierEjection>
 
+/** Keeps retries from multiplying the load on nodes that fail because of it. */
+export const RetryBudget = Type.Object(
+  {
+    /** Share of the requests that may be retried. */
+    share: Type.Number({ minimum: 0, maximum: 1, default: 0.2 }),
+    /** Retries per second and worker that are allowed whatever the share. */
+    min_per_second: Type.Number({ minimum: 0, maximum: 1_000_000, default: 3 }),
+  },
+  closed,
+)
+
 /** What APISIX does not have; under a name of its own, so that its configurations stay valid. */
 export const UpstreamHoldfast = Type.Object(
   {
     slow_start: Type.Optional(SlowStart),
     outlier_ejection: Type.Optional(OutlierEjection),
+    retry_budget: Type.Optional(RetryBudget),
   },
   closed,
 )

@@ -16,6 +16,9 @@ export interface AdminRequest {
   query: Record<string, unknown>
   /** Parsed JSON; undefined = no body was sent. */
   body: unknown
+  /** Conditions on the object's entity tag, as sent (preconditions.ts). */
+  ifMatch: string | undefined
+  ifNoneMatch: string | undefined
 }
 
 /** Answers the requests for one kind. */

@@ -1,65 +1,83 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { StoreError } from '../model/errors.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
+import { parseAdminQuery } from './admin-query.ts'
 import { ADMIN_METHODS, type AdminMethod, type ResourceHandler } from './admin-request.ts'
 import { type Answer, refusal } from './answer.ts'
-import { ADMIN_ACTOR, type KeyCheck } from './auth.ts'
-import { parseGroup } from './group-query.ts'
+import type { KeyCheck } from './auth.ts'
+import type { CatalogueHandler } from './catalogue/catalogue-routes.ts'
 import type { ConvergenceWatch } from './holdfast-api/convergence-watch.ts'
-import { answerWhenServed, parseWait } from './holdfast-api/wait-query.ts'
+import { answerWhenServed } from './holdfast-api/wait-query.ts'
+import { LARGE_BODY_BYTES } from './http-server.ts'
 import { parseBody } from './request-body.ts'
-import { requireKey } from './require-key.ts'
+import { actorOf, requireKey } from './require-key.ts'
 import { parseResourcePath } from './resource-path.ts'
+import { answerFailure, sendAnswer } from './send-answer.ts'
+import type { StandaloneHandler } from './standalone/standalone-config.ts'
 
 const PREFIX = '/apisix/admin'
 
-/** Serves the resources under /apisix/admin; every request needs the key, even one that leads nowhere. */
-export function addAdminRoutes(
-  app: FastifyInstance,
-  handlers: Record<ResourceKind, ResourceHandler>,
-  checkKey: KeyCheck,
-  watch: Pick<ConvergenceWatch, 'wait'>,
-): void {
+export interface AdminParts {
+  handlers: Record<ResourceKind, ResourceHandler>
+  /** Answers for /plugins and /schema. */
+  catalogue: CatalogueHandler
+  /** Answers for /configs. */
+  standalone: StandaloneHandler
+  watch: Pick<ConvergenceWatch, 'wait'>
+}
+
+/** Serves APISIX's Admin API. Every request needs a key, also one that leads nowhere. */
+export function addAdminRoutes(app: FastifyInstance, parts: AdminParts, checkKey: KeyCheck): void {
+  const { standalone } = parts
   app.register((admin, _, done) => {
-    requireKey(admin, checkKey)
-    const answer = async (request: FastifyRequest, reply: FastifyReply) =>
-      send(reply, await dispatch(handlers, request, watch).catch(answerFailure))
-    // HEAD of the API itself is how APISIX's tools ask whether the key is right.
+    requireKey(admin, checkKey, isProbe)
     admin.head(PREFIX, async (_, reply) => reply.code(200).send())
-    admin.all(`${PREFIX}/*`, answer)
+    const large = { bodyLimit: LARGE_BODY_BYTES }
+    admin.all(`${PREFIX}/configs`, large, (request, reply) =>
+      answer(reply, standalone.config(request, actorOf(request))),
+    )
+    admin.post(`${PREFIX}/configs/validate`, large, (request, reply) =>
+      answer(reply, standalone.validate(request)),
+    )
+    admin.all(`${PREFIX}/*`, (request, reply) => answer(reply, dispatch(parts, request)))
     done()
   })
 }
 
+/** HEAD of the API itself tells tools that it is there; as in APISIX, it needs no key. */
+function isProbe({ method, url }: FastifyRequest): boolean {
+  return method === 'HEAD' && url.replace(/[?#].*$/s, '') === PREFIX
+}
+
+async function answer(reply: FastifyReply, work: Promise<Answer>): Promise<FastifyReply> {
+  const { headers, ...rest } = await work.catch(answerFailure)
+  return sendAnswer(reply, { ...rest, headers: { 'x-api-version': 'v3', ...headers } })
+}
+
 async function dispatch(
-  handlers: Record<ResourceKind, ResourceHandler>,
+  { handlers, catalogue, watch }: AdminParts,
   request: FastifyRequest,
-  watch: Pick<ConvergenceWatch, 'wait'>,
 ): Promise<Answer> {
+  const method = methodOf(request.method)
+  if (method === undefined) return refusal(404, '404 Route Not Found')
   const query = request.query as Record<string, unknown>
   const segments = pathSegments(request.url)
+  const fromCatalogue = catalogue(method, segments, query, request.body as Buffer | undefined)
+  if (fromCatalogue !== undefined) return fromCatalogue
   const path = parseResourcePath(segments)
   if (path === undefined) return refusal(404, `Unsupported resource type: ${segments[0] ?? ''}`)
   const { kind, id, scope, subPath } = path
-  const method = methodOf(request.method)
-  if (method === undefined) return methodNotAllowed()
   if (subPath.length > 0 && method !== 'PATCH') return refusal(404, 'not found')
-  const parsed = parseQuery(query, method)
-  if (!parsed.ok) return refusal(400, parsed.reason)
   const body = parseBody(request.body as Buffer | undefined)
   if (!body.ok) return refusal(400, body.reason)
+  const parsed = parseAdminQuery(query, method)
+  if (!parsed.ok) return refusal(400, parsed.reason)
   const { group, wait } = parsed
-  const { json } = body
-  const answer = await handlers[kind][method]({
-    ...{ group, actor: ADMIN_ACTOR, id, scope, subPath, query, body: json },
+  const answered = await handlers[kind][method]({
+    ...{ group, actor: actorOf(request), id, scope, subPath, query, body: body.json },
+    ifMatch: request.headers['if-match'],
+    ifNoneMatch: request.headers['if-none-match'],
   })
-  return answerWhenServed(answer, group, wait, watch)
-}
-
-/** The database being away is no fault of ours: the reason is the client's to know. */
-function answerFailure(error: unknown): Answer {
-  if (error instanceof StoreError) return refusal(503, error.message)
-  throw error
+  return answerWhenServed(answered, group, wait, watch)
 }
 
 /** Each segment by itself: a %2F belongs to a segment and does not end it. Fastify has checked the encoding. */
@@ -73,33 +91,4 @@ function pathSegments(url: string): string[] {
 function methodOf(name: string): AdminMethod | undefined {
   if (name === 'HEAD') return 'GET'
   return ADMIN_METHODS.find((method) => method === name)
-}
-
-function methodNotAllowed(): Answer {
-  const allow = ADMIN_METHODS.join(', ')
-  return { ...refusal(405, `method not allowed: use ${allow}`), headers: { allow } }
-}
-
-type ParsedQuery =
-  | { ok: true; group: string; wait: { timeoutMs: number } | undefined }
-  | { ok: false; reason: string }
-
-/** What may be asked of any kind. */
-function parseQuery(query: Record<string, unknown>, method: AdminMethod): ParsedQuery {
-  const parsed = parseGroup(query)
-  if (!parsed.ok) return parsed
-  // Better refused than forgotten: the object would outlive what its author asked for.
-  const { ttl } = query
-  if (ttl !== undefined && ttl !== '0') {
-    return { ok: false, reason: 'invalid argument ttl: objects do not expire' }
-  }
-  const waiting = method === 'GET' ? ({ ok: true, wait: undefined } as const) : parseWait(query)
-  return waiting.ok ? { ok: true, group: parsed.group, wait: waiting.wait } : waiting
-}
-
-function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
-  return reply
-    .code(status)
-    .headers({ 'x-api-version': 'v3', ...headers })
-    .send(body)
 }

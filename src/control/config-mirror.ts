@@ -1,8 +1,9 @@
-import { ConfigState } from '../model/config-state.ts'
+import type { ConfigState } from '../model/config-state.ts'
 import { RESOURCE_KINDS, type ResourceBody, type ResourceKind } from '../model/resource-kind.ts'
 import type { Delta } from '../model/revision.ts'
 import { resourceId, type Snapshot } from '../model/snapshot.ts'
 import type { ConfigRepository, StoredResource } from '../store/config-repository.ts'
+import { loadConfigState } from '../support/load-config-state.ts'
 
 /** Which revisions created and last changed an object. */
 interface Revisions {
@@ -53,8 +54,13 @@ export class ConfigMirror {
     return [...collection].map(([id, body]) => this.#stored(kind, id, body))
   }
 
+  /** The whole configuration; undefined when there is nothing to read. */
+  snapshot(): Snapshot | undefined {
+    return this.#state?.toSnapshot(new Date(this.#now()))
+  }
+
   async onSnapshot(snapshot: Snapshot): Promise<void> {
-    const state = ConfigState.from(snapshot)
+    const state = await loadConfigState(snapshot)
     this.#revisions = await this.#loadRevisions(snapshot)
     this.#state = state
   }

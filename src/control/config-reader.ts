@@ -1,5 +1,6 @@
 import { StoreError } from '../model/errors.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
+import type { Snapshot } from '../model/snapshot.ts'
 import type { ConfigRepository, StoredResource } from '../store/config-repository.ts'
 import type { Database } from '../store/database.ts'
 import type { ConfigMirror } from './config-mirror.ts'
@@ -18,10 +19,12 @@ export interface Reading<T> {
 export interface ConfigReader {
   get(group: string, kind: ResourceKind, id: string): Promise<Reading<StoredResource | undefined>>
   list(group: string, kind: ResourceKind): Promise<Reading<StoredResource[]>>
+  /** The whole configuration; takes as long as it takes while the database answers. */
+  snapshot(group: string): Promise<Reading<Snapshot>>
 }
 
 interface ReaderOptions {
-  repository: Pick<ConfigRepository, 'get' | 'list'>
+  repository: Pick<ConfigRepository, 'get' | 'list' | 'loadSnapshot'>
   database: Pick<Database, 'state'>
   mirrors: Mirrors
 }
@@ -67,6 +70,20 @@ export function createConfigReader({ repository, database, mirrors }: ReaderOpti
       )
       if (reading.value.length > 0) mirrors.follow(group)
       return reading
+    },
+    async snapshot(group) {
+      try {
+        if (database.state.status !== 'down') return { value: await repository.loadSnapshot(group) }
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error
+      }
+      const mirror = mirrors.get(group)
+      const known = mirror?.snapshot()
+      // Without anything in memory, the database says why it can't be asked.
+      if (mirror === undefined || known === undefined) {
+        return { value: await repository.loadSnapshot(group) }
+      }
+      return { ...recallFrom(mirror, () => known) }
     },
   }
 }

@@ -4,6 +4,7 @@ import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository, ConfigTransaction } from '../store/config-repository.ts'
 import type { ResourceSecrets } from '../support/resource-secrets.ts'
 import { type Answer, refusal } from './answer.ts'
+import { entityTag } from './preconditions.ts'
 import { keyOf, showResource } from './resource-answer.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
 
@@ -60,7 +61,10 @@ export function createConfigWriter({
         onWritten?.(group)
         return {
           ...answerFor(target, result, revision, secrets),
-          headers: { ...revisionHeader(revision), ...(result.op === 'put' && warn(result)) },
+          headers: {
+            ...revisionHeader(revision),
+            ...(result.op === 'put' && headersOf(result, revision)),
+          },
           written: revision,
         }
       } catch (error) {
@@ -87,6 +91,10 @@ function answerFor(
     status: outcome.createdRevision === undefined ? 201 : 200,
     body: showResource(definition, { body: value, createdRevision, revision }, secrets),
   }
+}
+
+function headersOf(written: { definition: ResourceDefinition }, revision: number) {
+  return { etag: entityTag(revision), ...warn(written) }
 }
 
 /** An author must not take for served what is only kept. */

@@ -2,13 +2,18 @@ import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import type { ExporterState } from '../fallback/exporter.ts'
 import { RESOURCE_KINDS, type ResourceKind } from '../model/resource-kind.ts'
+import type { PluginCatalogue } from '../model/schemas/plugin-schemas.ts'
+import { pluginRegistry } from '../plugins/registry.ts'
+import { admittedResources } from '../plugins/served-resources.ts'
+import type { AdminApiSettings } from '../settings/admin-api-settings.ts'
 import type { ConfigRepository } from '../store/config-repository.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
-import { servedResources } from '../support/served-resources.ts'
 import type { ResourceValidator } from '../support/validate-resource.ts'
 import type { ResourceHandler } from './admin-request.ts'
 import { addAdminRoutes } from './admin-routes.ts'
 import { createKeyCheck } from './auth.ts'
+import { createCatalogueHandler } from './catalogue/catalogue-routes.ts'
+import type { ChangesDeps } from './changes/apply-changes.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { createConfigWriter } from './config-writer.ts'
 import { addHoldfastRoutes, type FleetParts } from './holdfast-api/holdfast-routes.ts'
@@ -16,11 +21,15 @@ import { createHttpServer } from './http-server.ts'
 import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
 import { createResourceReads } from './resource-reads.ts'
 import { createResourceWrites } from './resource-writes.ts'
+import { addResponseHeaders } from './response-headers.ts'
+import { createStandaloneHandler } from './standalone/standalone-config.ts'
 import { addStatusRoutes, type Readiness } from './status-routes.ts'
 
 export interface ControlPlaneSettings {
   adminListen: { host: string; port: number }
   adminKey: string
+  /** Default: no other keys, no CORS, no Server header. */
+  adminApi?: AdminApiSettings
   /** How long `stop` waits for requests in flight. */
   drainTimeoutMs: number
 }
@@ -37,7 +46,9 @@ export interface ControlPlaneDeps {
   onWritten?: (group: string) => void
   /** Encrypts what is stored; default: nothing is encrypted. */
   secrets?: ResourceSecrets
-  /** Default: one that knows no plugins. */
+  /** What the Admin API tells of plugins; default: those of this process. */
+  plugins?: PluginCatalogue
+  /** Default: what may be written with the plugins of this process. */
   validator?: ResourceValidator
   /** Milliseconds since the epoch; the system's clock unless told. */
   now?: () => number
@@ -63,10 +74,19 @@ export function createControlPlane(
   })
 
   addStatusRoutes(app, deps.readiness, deps.fallback)
-  const checkKey = createKeyCheck(settings.adminKey)
-  const { repository, instances, log, onWritten } = deps
-  addAdminRoutes(app, createHandlers(deps), checkKey, instances.watch)
-  addHoldfastRoutes(app, { ...instances, repository, log, onWritten }, checkKey)
+  const { keys, ...headers } = settings.adminApi ?? PLAIN_API
+  addResponseHeaders(app, headers)
+  const checkKey = createKeyCheck(settings.adminKey, keys)
+  const { instances, plugins = pluginRegistry } = deps
+  const { watch } = instances
+  const parts = withDefaults(deps)
+  const admin = {
+    ...{ handlers: createHandlers(parts), watch },
+    catalogue: createCatalogueHandler({ plugins, validator: parts.validator }),
+    standalone: createStandaloneHandler({ ...parts, watch }),
+  }
+  addAdminRoutes(app, admin, checkKey)
+  addHoldfastRoutes(app, { ...instances, ...parts }, checkKey)
 
   async function stopServer(): Promise<void> {
     instances.watch.stop()
@@ -88,16 +108,24 @@ export function createControlPlane(
   }
 }
 
-function createHandlers(deps: ControlPlaneDeps): Record<ResourceKind, ResourceHandler> {
-  const { repository, reader, log, secrets = PLAIN_SECRETS, now = Date.now } = deps
-  const { onWritten } = deps
-  const writer = createConfigWriter({ repository, secrets, log, onWritten })
-  const validator = deps.validator ?? servedResources
+const PLAIN_API: AdminApiSettings = { keys: [], corsOrigins: undefined, serverHeader: undefined }
+
+type WriteParts = ChangesDeps & Pick<ControlPlaneDeps, 'repository' | 'reader'>
+
+function withDefaults(deps: ControlPlaneDeps): WriteParts {
+  const { repository, reader, log, onWritten } = deps
+  const { secrets = PLAIN_SECRETS, validator = admittedResources, now = Date.now } = deps
+  return { repository, reader, log, onWritten, secrets, validator, now }
+}
+
+function createHandlers(parts: WriteParts): Record<ResourceKind, ResourceHandler> {
+  const { reader, secrets } = parts
+  const writer = createConfigWriter(parts)
   const handlers = RESOURCE_KINDS.map((kind) => {
     const definition = RESOURCE_DEFINITIONS[kind]
     const handler: ResourceHandler = {
       ...createResourceReads(definition, reader, secrets),
-      ...createResourceWrites(definition, { writer, validator, secrets, now }),
+      ...createResourceWrites(definition, { ...parts, writer }),
     }
     return [kind, handler] as const
   })

@@ -1,8 +1,16 @@
 import type { Socket } from 'node:net'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import type { Logger } from 'pino'
 
-const MAX_BODY_BYTES = 1.5 * 1024 * 1024
+/** As APISIX's: of a request about one object. */
+export const MAX_BODY_BYTES = 1.5 * 1024 * 1024
+/** Of a request about many. */
+export const LARGE_BODY_BYTES = 64 * 1024 * 1024
 const MAX_URL_LENGTH = 8192
 /** A whole request, however slowly it is sent. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -36,6 +44,7 @@ export function createHttpServer(log: Logger): FastifyInstance {
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ error_msg: '404 Route Not Found' }))
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500
+    if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return refuseSize(request, reply)
     if (status < 500) return reply.code(status).send({ error_msg: describe(error) })
     log.error({ err: error, method: request.method }, 'request failed')
     return reply.code(500).send({ error_msg: 'internal error' })
@@ -44,14 +53,20 @@ export function createHttpServer(log: Logger): FastifyInstance {
 }
 
 function describe(error: FastifyError): string {
-  switch (error.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return `invalid request body: greater than the maximum size ${MAX_BODY_BYTES} allowed`
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return 'invalid request body: its size differs from Content-Length'
-    default:
-      return error.message
-  }
+  return error.code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH'
+    ? 'invalid request body: its size differs from Content-Length'
+    : error.message
+}
+
+/** 400 where APISIX's clients expect it. */
+function refuseSize(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const limit = request.routeOptions.bodyLimit ?? MAX_BODY_BYTES
+  const length = request.headers['content-length']
+  const size = length === undefined ? 'it' : `request size ${length}`
+  const reason = `${size} is greater than the maximum size ${limit} allowed`
+  return reply
+    .code(request.url.startsWith('/apisix/') ? 400 : 413)
+    .send({ error_msg: `invalid request body: ${reason}` })
 }
 
 const PARSER_ERRORS: Record<string, [string, string]> = {

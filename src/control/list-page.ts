@@ -1,30 +1,17 @@
-import type { ShownResource } from './resource-answer.ts'
+import type { StoredResource } from '../store/config-repository.ts'
 
 const PAGE_SIZE = { min: 10, max: 500 }
 
-/** Query parameters by which APISIX narrows a list. */
-const FILTERS = ['name', 'label', 'uri', 'filter']
-
-/** What a list answers, or why it cannot. */
-export type ListPage =
-  | { ok: true; total: number; list: ShownResource[] }
-  | { ok: false; reason: string }
+/** The objects that a list answers with, or why it cannot. */
+export type ListPage = { ok: true; items: StoredResource[] } | { ok: false; reason: string }
 
 /**
- * The part of a list that `page` and `page_size` ask for, oldest first; without both, all of it by
- * key.
+ * The part of a list that `page` and `page_size` ask for, oldest first; without both, all of it as
+ * it is.
  */
-export function pageOf(resources: ShownResource[], query: Record<string, unknown>): ListPage {
-  const filter = FILTERS.find((name) => query[name] !== undefined)
-  if (filter !== undefined) {
-    // Passed over, a script that deletes what it finds would delete everything.
-    return { ok: false, reason: `${filter} is a filter that is not supported yet` }
-  }
-  const total = resources.length
+export function pageOf(items: StoredResource[], query: Record<string, unknown>): ListPage {
   const { page: pageText, page_size: sizeText } = query
-  if (pageText === undefined || sizeText === undefined) {
-    return { ok: true, total, list: resources.sort((a, b) => compare(a.key, b.key)) }
-  }
+  if (pageText === undefined || sizeText === undefined) return { ok: true, items }
   const page = Number(pageText)
   const size = Number(sizeText)
   if (!Number.isSafeInteger(page)) return { ok: false, reason: 'page must be an integer from 1' }
@@ -33,12 +20,7 @@ export function pageOf(resources: ShownResource[], query: Record<string, unknown
     return { ok: false, reason }
   }
   const from = (Math.max(page, 1) - 1) * size
-  const list = resources
-    .sort((a, b) => a.createdIndex - b.createdIndex || compare(a.key, b.key))
-    .slice(from, from + size)
-  return { ok: true, total, list }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  // What was created together stays in order of id: sorting is stable.
+  const sorted = items.toSorted((a, b) => a.createdRevision - b.createdRevision)
+  return { ok: true, items: sorted.slice(from, from + size) }
 }

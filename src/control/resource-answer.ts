@@ -14,20 +14,31 @@ export interface ShownResource {
 
 /** Puts a stored object into APISIX's envelope, without what nobody may see. Private keys stay encrypted. */
 export function showResource(
-  { kind, key, hidden = [] }: ResourceDefinition,
+  definition: ResourceDefinition,
   { body, createdRevision, revision }: StoredBody,
   secrets: Pick<ResourceSecrets, 'show'>,
 ): ShownResource {
-  const value: ResourceBody = { ...secrets.show(kind, body) }
+  const { kind, key } = definition
+  const value = showBody(definition, body, secrets)
   // The consumer's name is in the URL already.
   if (kind === 'credentials') value.id = shortId(String(body.id))
-  for (const field of hidden) delete value[field]
   return {
     key: keyOf(kind, String(body[key])),
     value,
     createdIndex: createdRevision,
     modifiedIndex: revision,
   }
+}
+
+/** A stored object without what nobody may see. */
+export function showBody(
+  { kind, hidden = [] }: ResourceDefinition,
+  body: ResourceBody,
+  secrets: Pick<ResourceSecrets, 'show'>,
+): ResourceBody {
+  const value: ResourceBody = { ...secrets.show(kind, body) }
+  for (const field of hidden) delete value[field]
+  return value
 }
 
 interface StoredBody {

@@ -7,6 +7,7 @@ import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
 import type { ConfigWriter, Outcome } from './config-writer.ts'
 import { mergePatch, replaceAt } from './merge-patch.ts'
+import { checkPreconditions } from './preconditions.ts'
 import { checkNotReferenced, checkOwner, checkReferences, deleteWithParts } from './references.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
 import { wholeId } from './resource-path.ts'
@@ -42,7 +43,7 @@ export function createResourceWrites(
     const valid = validate(named.value)
     if (!valid.ok) return valid.answer
     const id = String(valid.value[key])
-    return writer.write({ ...request, kind, id }, (tx) => store(tx, id, valid.value))
+    return write(request, id, (tx, stored) => store(tx, id, valid.value, stored))
   }
 
   async function post(request: AdminRequest): Promise<Answer> {
@@ -56,7 +57,7 @@ export function createResourceWrites(
     const id = generateId(now())
     const valid = validate({ ...given.value, id })
     if (!valid.ok) return valid.answer
-    return writer.write({ ...request, kind, id }, (tx) => store(tx, id, valid.value))
+    return write(request, id, (tx, stored) => store(tx, id, valid.value, stored))
   }
 
   async function patch(request: AdminRequest): Promise<Answer> {
@@ -66,8 +67,7 @@ export function createResourceWrites(
     if (subPath.length === 0 && !isObject(body)) {
       return refuse(`invalid configuration: expected object, got ${typeName(body)}`)
     }
-    return writer.write({ ...request, kind, id }, async (tx) => {
-      const stored = await tx.get(kind, id)
+    return write(request, id, async (tx, stored) => {
       if (!stored) return { op: 'none', answer: keyNotFound() }
       const patched = applyPatch(stored.body, request, now())
       if (!patched.ok) return { op: 'none', answer: patched.answer }
@@ -81,12 +81,25 @@ export function createResourceWrites(
   async function remove(request: AdminRequest): Promise<Answer> {
     const { id, query } = request
     if (id === undefined) return refuse(`missing ${label} id`)
-    return writer.write({ ...request, kind, id }, async (tx) => {
-      if (!(await tx.get(kind, id))) return { op: 'none', answer: keyNotFound() }
+    return write(request, id, async (tx, stored) => {
+      if (!stored) return { op: 'none', answer: keyNotFound() }
       const inUse = query['force'] === 'true' ? undefined : await checkNotReferenced(tx, kind, id)
       if (inUse) return { op: 'none', answer: refuse(inUse) }
       await deleteWithParts(tx, kind, id)
       return { op: 'delete' }
+    })
+  }
+
+  /** Writes one object, if the request's conditions on what is stored hold. */
+  function write(
+    request: AdminRequest,
+    id: string,
+    decide: (tx: ConfigTransaction, stored: StoredResource | undefined) => Promise<Outcome>,
+  ): Promise<Answer> {
+    return writer.write({ ...request, kind, id }, async (tx) => {
+      const stored = await tx.get(kind, id)
+      const answer = checkPreconditions(request, stored?.revision)
+      return answer === undefined ? decide(tx, stored) : { op: 'none', answer }
     })
   }
 
@@ -118,9 +131,13 @@ export function createResourceWrites(
       : stop(refuse(decoded.reason))
   }
 
-  async function store(tx: ConfigTransaction, id: string, body: ResourceBody): Promise<Outcome> {
+  async function store(
+    tx: ConfigTransaction,
+    id: string,
+    body: ResourceBody,
+    stored: StoredResource | undefined,
+  ): Promise<Outcome> {
     const seconds = Math.floor(now() / 1000)
-    const stored = await tx.get(kind, id)
     const value = {
       ...body,
       create_time: stored?.body.create_time ?? seconds,

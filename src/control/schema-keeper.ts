@@ -81,6 +81,7 @@ export function guardRepository(
       checked(() => repository.write(group, actor, decide, options)),
     get: (group, kind, id) => checked(() => repository.get(group, kind, id)),
     list: (group, kind) => checked(() => repository.list(group, kind)),
+    readDocument: (group) => checked(() => repository.readDocument(group)),
   }
 }
 

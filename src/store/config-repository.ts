@@ -6,6 +6,12 @@ import type { RevisionMark } from '../model/revision.ts'
 import { SNAPSHOT_FORMAT, type Snapshot } from '../model/snapshot.ts'
 import { type DeltaResult, loadDeltas } from './config-deltas.ts'
 import {
+  type DocumentRow,
+  READ_DOCUMENT,
+  type StoredDocument,
+  toDocument,
+} from './config-document.ts'
+import {
   RESOURCE_COLUMNS,
   type ResourceRow,
   readResources,
@@ -16,6 +22,7 @@ import { type ConfigTransaction, PendingRevision } from './config-transaction.ts
 import type { Database } from './database.ts'
 import type { Transaction } from './transaction.ts'
 
+export type { StoredDocument } from './config-document.ts'
 export type { StoredResource } from './config-pages.ts'
 export type { ConfigTransaction, ResourceKey } from './config-transaction.ts'
 
@@ -56,6 +63,8 @@ export interface ConfigRepository {
   list(group: string, kind: ResourceKind): Promise<StoredResource[]>
   /** Undefined when nobody ever wrote to the group, or followed it. */
   readHead(group: string): Promise<RevisionMark | undefined>
+  /** What the author of the whole configuration said of it, see ConfigTransaction. */
+  readDocument(group: string): Promise<StoredDocument | undefined>
   listGroups(): Promise<string[]>
   /** The whole configuration of a moment. Creates the head of a new group, so that its epoch is fixed. */
   loadSnapshot(group: string): Promise<Snapshot>
@@ -122,6 +131,11 @@ export function createConfigRepository(
     async readHead(group) {
       const [row] = await database.query<HeadRow>(`${SELECT_HEAD} $1`, [group], READ)
       return row && toMark(row)
+    },
+
+    async readDocument(group) {
+      const [row] = await database.query<DocumentRow>(READ_DOCUMENT, [group], READ)
+      return row && toDocument(row)
     },
 
     async listGroups() {

@@ -95,6 +95,14 @@ const MIGRATIONS: readonly string[] = [
        '{}'::text[]) END) STORED;
    CREATE INDEX config_resource_refers_to ON config_resource USING gin (refers_to)
      WITH (fastupdate = off) WHERE refers_to IS NOT NULL;`,
+  // What the author of a whole configuration (PUT /apisix/admin/configs) said of it.
+  `CREATE TABLE config_document (
+     group_id      text COLLATE "C" PRIMARY KEY,
+     revision      bigint NOT NULL,
+     digest        text NOT NULL,
+     last_modified bigint NOT NULL,
+     versions      jsonb NOT NULL
+   );`,
 ]
 
 /** Version of the schema that this code writes. */

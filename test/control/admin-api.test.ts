@@ -186,9 +186,6 @@ suite('admin api', () => {
     )
     assert.equal((await send('GET', '/services?page=1&page_size=9')).status, 400)
     assert.equal((await send('GET', '/services?page=x&page_size=10')).status, 400)
-    for (const filter of ['name=x', 'label=k:v', 'uri=/a', 'filter=a']) {
-      assert.equal((await send('GET', `/services?${filter}`)).status, 400, filter)
-    }
   })
 
   test('only the admin key opens the door', async (t) => {

@@ -3,6 +3,8 @@ import pino from 'pino'
 import type { ConfigReader } from '../../src/control/config-reader.ts'
 import { createControlPlane } from '../../src/control/control-plane.ts'
 import { createFleetParts } from '../../src/control/holdfast-api/holdfast-routes.ts'
+import type { PluginCatalogue } from '../../src/model/schemas/plugin-schemas.ts'
+import type { AdminApiSettings } from '../../src/settings/admin-api-settings.ts'
 import { type ConfigRepository, createConfigRepository } from '../../src/store/config-repository.ts'
 import { createDatabase } from '../../src/store/database.ts'
 import { createInstanceRepository } from '../../src/store/instances.ts'
@@ -24,7 +26,7 @@ export interface AdminReply {
 /** Speaks to the Admin API of one control plane. */
 export interface AdminClient {
   port: number
-  /** `path` without /apisix/admin; an object is sent as JSON, a string or bytes as they are. */
+  /** `path` without /apisix/admin, or a whole one under /holdfast; an object is sent as JSON, a string or bytes as they are. */
   send(
     method: string,
     path: string,
@@ -38,13 +40,15 @@ export function adminClient(port: number): AdminClient {
   return {
     port,
     async send(method, path, body, headers = {}) {
-      const response = await fetch(`http://127.0.0.1:${port}/apisix/admin${path}`, {
+      const prefix = path.startsWith('/holdfast/') ? '' : '/apisix/admin'
+      const response = await fetch(`http://127.0.0.1:${port}${prefix}${path}`, {
         method,
         headers: { 'x-api-key': ADMIN_KEY, ...headers },
         ...(body !== undefined && { body: encode(body) }),
       })
       const text = await response.text()
-      const json = text === '' ? undefined : JSON.parse(text)
+      const isJson = /json/.test(response.headers.get('content-type') ?? '')
+      const json = text === '' ? undefined : isJson ? JSON.parse(text) : text
       return { status: response.status, body: json, headers: response.headers }
     },
   }
@@ -55,13 +59,22 @@ interface Setup {
   secrets?: ResourceSecrets
   now?: () => number
   logLines?: string[]
+  adminApi?: AdminApiSettings
+  plugins?: PluginCatalogue
 }
 
 /** A control plane over a database of its own, and a client of it; without mirrors. */
 export async function startAdminApi(
   t: TestContext,
   // The whole model by default, also what this version does not serve yet.
-  { validator = createResourceValidator(() => undefined), secrets, now, logLines = [] }: Setup = {},
+  {
+    validator = createResourceValidator(() => undefined),
+    secrets,
+    now,
+    logLines = [],
+    adminApi,
+    plugins,
+  }: Setup = {},
 ): Promise<AdminClient & { repository: ConfigRepository; databaseUrl: string }> {
   const { url: databaseUrl } = await createTestDatabase(t)
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) })
@@ -69,7 +82,12 @@ export async function startAdminApi(
   t.after(() => database.stop())
   const repository = createConfigRepository(database)
   const controlPlane = createControlPlane(
-    { adminListen: { host: '127.0.0.1', port: 0 }, adminKey: ADMIN_KEY, drainTimeoutMs: 1000 },
+    {
+      adminListen: { host: '127.0.0.1', port: 0 },
+      adminKey: ADMIN_KEY,
+      drainTimeoutMs: 1000,
+      ...(adminApi && { adminApi }),
+    },
     {
       repository,
       reader: readerOf(repository),
@@ -83,6 +101,7 @@ export async function startAdminApi(
       validator,
       ...(secrets && { secrets }),
       ...(now && { now }),
+      ...(plugins && { plugins }),
     },
   )
   const { port } = await controlPlane.start()
@@ -94,6 +113,7 @@ function readerOf(repository: ConfigRepository): ConfigReader {
   return {
     get: async (...args) => ({ value: await repository.get(...args) }),
     list: async (...args) => ({ value: await repository.list(...args) }),
+    snapshot: async (...args) => ({ value: await repository.loadSnapshot(...args) }),
   }
 }
 

@@ -1,12 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
-import { StoreError } from '../../model/errors.ts'
-import type { ConfigRepository } from '../../store/config-repository.ts'
 import type { RevisionLog } from '../../store/revision-log.ts'
+import { parseJsonInSlices } from '../../support/parse-json.ts'
 import { type Answer, refusal } from '../answer.ts'
-import { ADMIN_ACTOR, type KeyCheck } from '../auth.ts'
+import type { KeyCheck } from '../auth.ts'
+import type { ChangesDeps } from '../changes/apply-changes.ts'
 import { parseGroup } from '../group-query.ts'
-import { requireKey } from '../require-key.ts'
+import { LARGE_BODY_BYTES, MAX_BODY_BYTES } from '../http-server.ts'
+import { actorOf, requireKey } from '../require-key.ts'
+import { answerFailure, sendAnswer } from '../send-answer.ts'
+import { applyBulk } from './bulk.ts'
+import { type ConfigDeps, showConfig } from './config.ts'
 import { ConvergenceWatch } from './convergence-watch.ts'
 import { createFleet, type Fleet, type FleetOptions } from './fleet.ts'
 import { listInstances, showOneInstance } from './instances.ts'
@@ -30,14 +33,13 @@ export function createFleetParts(options: FleetOptions): FleetParts {
   return { fleet, history, watch: new ConvergenceWatch({ fleet, history }) }
 }
 
-interface HoldfastDeps extends FleetParts {
-  repository: Pick<ConfigRepository, 'write'>
-  log: Logger
-  onWritten?: ((group: string) => void) | undefined
-}
+type HoldfastDeps = FleetParts & ChangesDeps & ConfigDeps
 
 interface Call {
   group: string
+  actor: string
+  headers: FastifyRequest['headers']
+  body: Buffer | undefined
   query: Record<string, unknown>
   /** Of the URL. */
   name: string
@@ -64,11 +66,17 @@ export function addHoldfastRoutes(
     get('/revisions/:name/convergence', (call) =>
       ofRevision(call, (n) => showConvergence(deps, call.group, n)),
     )
+    get('/config', ({ group, query, headers }) =>
+      showConfig(deps, { group, query, ifNoneMatch: headers['if-none-match'] }),
+    )
     api.post(`${PREFIX}/revisions/:name/restore`, (request, reply) =>
       run(request, reply, (call) => ofRevision(call, (n) => restore(deps, call, n))),
     )
+    api.post(`${PREFIX}/bulk`, { bodyLimit: LARGE_BODY_BYTES }, (request, reply) =>
+      run(request, reply, (call) => bulk(deps, call)),
+    )
     // The key is asked for under the whole prefix, also where there is nothing.
-    api.all(`${PREFIX}/*`, async (_request, reply) => send(reply, refusal(404, 'not found')))
+    api.all(`${PREFIX}/*`, async (_request, reply) => sendAnswer(reply, refusal(404, 'not found')))
     done()
   })
 }
@@ -81,8 +89,12 @@ async function run(
   const query = request.query as Record<string, unknown>
   const { name = '' } = request.params as { name?: string }
   const parsed = parseGroup(query)
-  if (!parsed.ok) return send(reply, refusal(400, parsed.reason))
-  return send(reply, await work({ group: parsed.group, query, name }).catch(answerFailure))
+  if (!parsed.ok) return sendAnswer(reply, refusal(400, parsed.reason))
+  const call = {
+    ...{ group: parsed.group, actor: actorOf(request), headers: request.headers, query, name },
+    body: request.body as Buffer | undefined,
+  }
+  return sendAnswer(reply, await work(call).catch(answerFailure))
 }
 
 async function ofRevision(
@@ -96,15 +108,23 @@ async function ofRevision(
 async function restore(deps: HoldfastDeps, call: Call, revision: number): Promise<Answer> {
   const waiting = parseWait(call.query)
   if (!waiting.ok) return refusal(400, waiting.reason)
-  const answer = await restoreRevision(deps, { group: call.group, actor: ADMIN_ACTOR, revision })
+  const answer = await restoreRevision(deps, { group: call.group, actor: call.actor, revision })
   return answerWhenServed(answer, call.group, waiting.wait, deps.watch)
 }
 
-function answerFailure(error: unknown): Answer {
-  if (error instanceof StoreError) return refusal(503, error.message)
-  throw error
+async function bulk(deps: HoldfastDeps, call: Call): Promise<Answer> {
+  const { group, actor, query, headers, body } = call
+  const waiting = parseWait(query)
+  if (!waiting.ok) return refusal(400, waiting.reason)
+  const parsed = await parseLarge(body)
+  if (!parsed.ok) return refusal(400, `invalid request body: ${parsed.reason}`)
+  const ifMatch = headers['if-match']
+  const answer = await applyBulk(deps, { group, actor, query, json: parsed.json, ifMatch })
+  return answerWhenServed(answer, group, waiting.wait, deps.watch)
 }
 
-function send(reply: FastifyReply, { status, body, headers = {} }: Answer): FastifyReply {
-  return reply.code(status).headers(headers).send(body)
+async function parseLarge(body: Buffer | undefined) {
+  return body === undefined || body.length === 0
+    ? ({ ok: true, json: undefined } as const)
+    : parseJsonInSlices(body, MAX_BODY_BYTES)
 }

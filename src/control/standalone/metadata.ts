@@ -1,0 +1,17 @@
+import type { StoredDocument } from '../../store/config-repository.ts'
+
+/** Not the HTTP header Last-Modified, which caches act on. */
+export const LAST_MODIFIED = 'X-Last-Modified'
+export const DIGEST = 'X-Digest'
+
+/** Fields of a document that say something of it. */
+export const METADATA: readonly string[] = [LAST_MODIFIED, DIGEST]
+
+/** The same as headers; none when it was never written as a whole, or has been changed otherwise since. */
+export function metadataOf(
+  document: StoredDocument | undefined,
+  revision: number | undefined,
+): Record<string, string> {
+  if (document === undefined || document.revision !== revision) return {}
+  return { [LAST_MODIFIED]: `${document.lastModified}`, [DIGEST]: document.digest }
+}

@@ -12,7 +12,7 @@ export interface MatchRule {
   readonly priority: number
   /** Conditions beyond path, host and method; a false sends the search on to the next candidate. */
   readonly accepts?: ((request: RequestContext) => boolean) | undefined
-  /** `accepts` looks into the body: it must have been read before the search. */
+  /** `accepts` looks into the body, which has to be read before: see `Router.wantsBody`. */
   readonly needsBody?: boolean
 }
 
@@ -22,12 +22,3 @@ export interface MatchRule {
  */
 export type MatchRequest = Pick<RequestContext, 'method' | 'host' | 'path'> &
   Partial<RequestContext>
-
-/** How routes are looked up, by APISIX's names. */
-export const ROUTER_MODES = [
-  'radixtree_host_uri',
-  'radixtree_uri',
-  'radixtree_uri_with_parameter',
-] as const
-
-export type RouterMode = (typeof ROUTER_MODES)[number]

@@ -1,12 +1,8 @@
+import type { RoutingSettings } from '../model/routing.ts'
 import { normalizePath } from './path.ts'
 
-/** What is done to a path beyond what nginx does, before routes see it. */
-export interface PathRules {
-  /** `/a/` is matched as `/a`; `/` stays. */
-  readonly deleteTailSlash: boolean
-  /** Each segment ends at its first `;`, as servlet containers read it. The node gets the path as sent. */
-  readonly likeServlet: boolean
-}
+/** What is done to a path beyond what nginx does; the node gets it as sent. */
+type PathRules = Pick<RoutingSettings, 'deleteTailSlash' | 'likeServlet'>
 
 /** Creates what makes the path for matching of a request target; see `normalizePath`. */
 export function createPathNormalizer(rules: PathRules): (target: string) => string | undefined {

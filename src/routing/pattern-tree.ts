@@ -5,6 +5,7 @@ import type { Slot, SlotEntry } from './slot.ts'
 /** Asks a slot during a look-up and remembers its answer. */
 interface Probe<T> {
   request: MatchRequest
+  stopsAtBody: boolean
   found: SlotEntry<T> | undefined
 }
 
@@ -37,7 +38,11 @@ export class PatternTree<T> {
   /** How many of the slots are empty; kept by the owner, who sees entries come and go. */
   emptySlots = 0
   readonly #router
-  readonly #probe: Probe<T> = { request: { method: '', host: '', path: '' }, found: undefined }
+  readonly #probe: Probe<T> = {
+    request: { method: '', host: '', path: '' },
+    stopsAtBody: false,
+    found: undefined,
+  }
   readonly #constraints = { slot: this.#probe }
 
   constructor() {
@@ -56,10 +61,11 @@ export class PatternTree<T> {
   }
 
   /** The entry under the most specific pattern for `prefix + request.path` that takes the request. */
-  find(prefix: string, request: MatchRequest): SlotEntry<T> | undefined {
+  find(prefix: string, request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
     const path = SYNTAX.test(request.path) ? escapePath(request.path) : request.path
     const probe = this.#probe
     probe.request = request
+    probe.stopsAtBody = stopsAtBody
     probe.found = undefined
     this.#router.find(ANY_METHOD, prefix + path, this.#constraints as never)
     return probe.found
@@ -86,7 +92,7 @@ function slotStrategy<T>() {
       return {
         get(probe: Probe<T>) {
           if (slot === undefined) return 0
-          probe.found = slot.pick(probe.request)
+          probe.found = slot.pick(probe.request, probe.stopsAtBody)
           return probe.found === undefined ? 0 : matchMask
         },
         set(key: Slot<T>, mask: number) {

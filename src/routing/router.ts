@@ -1,12 +1,13 @@
 import { ConfigError } from '../model/errors.ts'
+import type { RouterMode } from '../model/routing.ts'
 import { compileHosts } from './host-set.ts'
 import { HostTable, parseHostPattern } from './host-table.ts'
-import type { MatchRequest, MatchRule, RouterMode } from './match-rule.ts'
+import type { MatchRequest, MatchRule } from './match-rule.ts'
 import type { SlotEntry } from './slot.ts'
 import { type Schedule, SlotIndex } from './slot-index.ts'
 import { parseUri, type UriPattern } from './uri-pattern.ts'
 
-export type { MatchRequest, MatchRule, RouterMode } from './match-rule.ts'
+export type { MatchRequest, MatchRule } from './match-rule.ts'
 
 /**
  * Finds the value of the route that takes a request, in APISIX's order: exact host, wildcard hosts
@@ -23,8 +24,11 @@ export interface Router<T> {
   delete(id: string): void
   match(request: MatchRequest): T | undefined
   readonly size: number
-  /** True while a route's conditions look into the body: read it before `match`. */
-  readonly needsBody: boolean
+  /**
+   * Whether a route that comes into question looks into the body, so that it should be read before
+   * `match`; without it such conditions see none.
+   */
+  wantsBody(request: MatchRequest): boolean
   /** Distinct host and uri pairs in the tree, those included that wait for the background rebuild. */
   readonly patterns: number
 }
@@ -84,6 +88,11 @@ export function createRouter<T>({
     for (const host of placement.hosts) hosts.release(host)
   }
 
+  function find(request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
+    const entry = findInHosts(hosts, index, request, stopsAtBody)
+    return entry ?? index.find(ANY_HOST, request, stopsAtBody)
+  }
+
   return {
     put(id, rule, value) {
       const previous = placements.get(id)
@@ -100,17 +109,17 @@ export function createRouter<T>({
     },
 
     match(request) {
-      const entry = findInHosts(hosts, index, request) ?? index.find(ANY_HOST, request)
+      const entry = find(request, false)
       if (entry?.uri.read !== undefined) keepParameters(entry.uri, request)
       return entry?.value
     },
 
-    get size() {
-      return placements.size
+    wantsBody(request) {
+      return readingBody > 0 && find(request, true)?.needsBody === true
     },
 
-    get needsBody() {
-      return readingBody > 0
+    get size() {
+      return placements.size
     },
 
     get patterns() {
@@ -123,16 +132,17 @@ function findInHosts<T>(
   hosts: HostTable,
   index: SlotIndex<T>,
   request: MatchRequest,
+  stopsAtBody: boolean,
 ): SlotEntry<T> | undefined {
   const { host } = request
   const exact = hosts.exact(host)
-  let entry = exact === undefined ? undefined : index.find(exact, request)
+  let entry = exact === undefined ? undefined : index.find(exact, request, stopsAtBody)
   let length = host.length + 1
   while (entry === undefined) {
     length = hosts.nextSuffixLength(host, length)
     if (length === -1) return undefined
     const prefix = hosts.suffix(host, length)
-    if (prefix !== undefined) entry = index.find(prefix, request)
+    if (prefix !== undefined) entry = index.find(prefix, request, stopsAtBody)
   }
   return entry
 }
@@ -153,8 +163,8 @@ function createEntry<T>(
   value: T,
   hasHost: SlotEntry<T>['hasHost'],
 ): SlotEntry<T> {
-  const { priority, methods, accepts } = rule
-  return { id, value, priority, methods, accepts, hasHost, uri }
+  const { priority, methods, accepts, needsBody = false } = rule
+  return { id, value, priority, methods, accepts, needsBody, hasHost, uri }
 }
 
 function keepParameters({ names = [], read }: UriPattern, request: MatchRequest): void {

@@ -49,8 +49,8 @@ export class SlotIndex<T> {
     this.#rebuildIfSparse()
   }
 
-  find(prefix: string, request: MatchRequest): SlotEntry<T> | undefined {
-    return this.#tree.find(prefix, request)
+  find(prefix: string, request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
+    return this.#tree.find(prefix, request, stopsAtBody)
   }
 
   #createSlot(pattern: string): Slot<T> {

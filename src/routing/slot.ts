@@ -9,6 +9,8 @@ export interface SlotEntry<T> {
   readonly priority: number
   readonly methods: readonly string[] | undefined
   readonly accepts: ((request: RequestContext) => boolean) | undefined
+  /** `accepts` looks into the body. */
+  readonly needsBody: boolean
   /** Where hosts are no part of the pattern: whether the request's is one of the route's. */
   readonly hasHost: ((host: string) => boolean) | undefined
   /** A longer one wins within a slot at equal priority, as in radixtree. */
@@ -49,18 +51,22 @@ export class Slot<T> {
     if (at !== -1) this.#entries.splice(at, 1)
   }
 
-  /** The best entry that takes the request. */
-  pick(request: MatchRequest): SlotEntry<T> | undefined {
+  /** The best entry that takes the request; with `stopsAtBody`, or may take it once its body is read. */
+  pick(request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
     for (const entry of this.#entries) {
-      if (entry.methods !== undefined && !entry.methods.includes(request.method)) continue
-      if (entry.hasHost !== undefined && !entry.hasHost(request.host)) continue
-      const { fits } = entry.uri
-      if (fits !== undefined && !fits(request.path)) continue
-      if (entry.accepts !== undefined && !entry.accepts(request as RequestContext)) continue
-      return entry
+      if (!fits(entry, request)) continue
+      if (entry.accepts === undefined || (stopsAtBody && entry.needsBody)) return entry
+      if (entry.accepts(request as RequestContext)) return entry
     }
     return undefined
   }
+}
+
+/** Whether method, host and the rest of the uri are the route's. */
+function fits(entry: SlotEntry<unknown>, { method, host, path }: MatchRequest): boolean {
+  if (entry.methods !== undefined && !entry.methods.includes(method)) return false
+  if (entry.hasHost !== undefined && !entry.hasHost(host)) return false
+  return entry.uri.fits === undefined || entry.uri.fits(path)
 }
 
 /** Negative = a goes first. The id settles ties, so that all workers decide alike. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { ConfigError } from '../../src/model/errors.ts'
-import { createRouter, type MatchRule, type RouterMode } from '../../src/routing/router.ts'
+import type { RouterMode } from '../../src/model/routing.ts'
+import { createRouter, type MatchRule } from '../../src/routing/router.ts'
 import { compileIpSet } from '../../src/support/ip-set.ts'
 import { requestContext } from '../helpers/request-context.ts'
 
@@ -153,15 +154,27 @@ suite('router: conditions', () => {
     assert.equal(at('192.0.2.1'), 'outside')
   })
 
-  test('the router knows whether any route wants the body', () => {
+  test('the body is wanted where a condition that looks into it decides', () => {
     const reading = createRouter<string>()
-    assert.equal(reading.needsBody, false)
-    reading.put('a', rule({ needsBody: true }), 'a')
-    reading.put('b', rule({ needsBody: true }), 'b')
-    reading.put('a', rule({}), 'a')
-    assert.equal(reading.needsBody, true)
-    assert.throws(() => reading.put('b', rule({ uri: 'x', needsBody: true }), 'b'), ConfigError)
-    reading.delete('b')
-    assert.equal(reading.needsBody, false)
+    const wants = (path: string, method = 'POST') =>
+      reading.wantsBody(requestContext({ path, method }))
+    const accepts = () => false
+    reading.put('exact', rule({ uri: '/a/b' }), 'exact')
+    reading.put('get', rule({ uri: '/a/c', methods: ['GET'] }), 'get')
+    reading.put('body', rule({ uri: '/a/*', methods: ['POST'], accepts, needsBody: true }), 'body')
+    reading.put('rest', rule({ uri: '/*' }), 'rest')
+    assert.equal(wants('/a/x'), true)
+    assert.equal(wants('/a/x', 'GET'), false)
+    assert.equal(wants('/a/b'), false)
+    assert.equal(wants('/a/c'), true)
+    assert.equal(wants('/b'), false)
+    assert.equal(reading.match(requestContext({ path: '/a/x', method: 'POST' })), 'rest')
+    reading.put('body', rule({ uri: '/a/*', methods: ['POST'] }), 'body')
+    assert.equal(wants('/a/x'), false)
+    reading.put('body', rule({ uri: '/a/*', needsBody: true }), 'body')
+    assert.throws(() => reading.put('body', rule({ uri: 'x' }), 'body'), ConfigError)
+    assert.equal(wants('/a/x'), true)
+    reading.delete('body')
+    assert.equal(wants('/a/x'), false)
   })
 })

@@ -12,7 +12,7 @@ export function runGatewayVerb({ envFile, configFile: bootFile }: Flags): Promis
   const stopTimeoutMs = () => settings.drainWaitMs + settings.drainTimeoutMs
   return runRole(log, stopTimeoutMs, async () => {
     // After the settings: what is wrong with them is said at once.
-    prefork(settings.workers)
+    prefork(settings.workers, settings.dataDir)
     const { runGateway } = await import('../primary/main.ts')
     const gateway = await runGateway(settings, log, { bootFile })
     return {

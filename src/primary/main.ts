@@ -14,6 +14,7 @@ import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
+import { endOrphans } from './orphans.ts'
 import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
 import { startStatusServer } from './status-server.ts'
@@ -120,6 +121,7 @@ export async function runGateway(
   log.info({ status: status.address, metrics: metrics.address }, 'gateway starting')
   void instance?.start(createInstanceReport(parts, status.address))
   supervisor.start()
+  void endOrphans(settings.dataDir, settings.drainTimeoutMs, component('supervisor'))
   await config.start()
   return {
     failed: failed.promise,

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster'
+import { workerMark } from './orphans.ts'
 
 interface Waiting {
   worker: Worker
@@ -8,15 +9,17 @@ interface Waiting {
 }
 
 const waiting: Waiting[] = []
+let environment: Record<string, string> = {}
 
 /**
  * Starts worker processes before there is anybody to look after them: they load their code while
  * the primary loads its own.
  */
-export function prefork(count: number): void {
+export function prefork(count: number, dataDir: string): void {
   cluster.setupPrimary({ serialization: 'json' })
+  environment = workerMark(dataDir)
   for (let n = 0; n < count; n++) {
-    const worker = cluster.fork()
+    const worker = cluster.fork(environment)
     const messages: unknown[] = []
     const keep = (message: unknown) => void messages.push(message)
     worker.on('message', keep)
@@ -27,7 +30,7 @@ export function prefork(count: number): void {
 /** A worker process: one that waits, or a new one. */
 export function takeWorker(): Worker {
   const next = waiting.shift()
-  if (next === undefined) return cluster.fork()
+  if (next === undefined) return cluster.fork(environment)
   const { worker, messages, keep } = next
   if (worker.isDead()) return takeWorker()
   worker.off('message', keep)

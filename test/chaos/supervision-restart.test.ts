@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { allServe, type ServingStack, startServing } from '../helpers/serving-stack.ts'
+import { endProcess } from '../helpers/process.ts'
+import {
+  allServe,
+  isAlive,
+  type ServingStack,
+  startServing,
+  workersOf,
+} from '../helpers/serving-stack.ts'
 import { type Gateway, startGateway, temporaryFolder, until } from '../helpers/stack.ts'
 
 const DEADLY = fileURLToPath(new URL('../helpers/deadly-routes.ts', import.meta.url))
@@ -41,6 +48,29 @@ async function putRoute({ gateway, putRoute: put }: ServingStack, fields: object
     return revision > before && backup.revision === revision
   })
 }
+
+suite('a worker that hangs right after its start, and whose primary is killed', () => {
+  test('is ended by the next primary on the data directory', async (t) => {
+    const stack = await startServing(t)
+    await stack.gateway.stop()
+    await stack.putRoute('2', { uri: '/two', desc: 'hang' })
+    const { databaseUrl } = stack
+    const dataDir = await temporaryFolder(t)
+    const env = { ...WITH_DEADLY, HOLDFAST_DRAIN_TIMEOUT_MS: '1000' }
+    const gateway = await startGateway(t, { databaseUrl, dataDir, env, untilListening: false })
+    await until(async () => (await gateway.sync()).revision !== null)
+    const pids = (await workersOf(gateway)).map(({ pid }) => pid)
+    t.after(() => pids.forEach(endProcess))
+    gateway.child.kill('SIGKILL')
+    await gateway.exited
+    await stack.putRoute('2', { uri: '/two' })
+    const next = await startGateway(t, { databaseUrl, dataDir, env })
+    await until(() => !pids.some(isAlive))
+    const killed = next.lines.filter(({ msg }) => msg.endsWith('does not end, killing it'))
+    assert.deepEqual(killed.map(({ pid }) => pid).sort(), pids.sort())
+    assert.ok(await allServe(next))
+  })
+})
 
 suite('a gateway started with a configuration that workers die of', () => {
   test('does not try again what it refused before, until it is changed', async (t) => {

@@ -3,7 +3,13 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { allServe, startServing, type WorkerStatus, workersOf } from '../helpers/serving-stack.ts'
+import {
+  allServe,
+  isAlive,
+  startServing,
+  type WorkerStatus,
+  workersOf,
+} from '../helpers/serving-stack.ts'
 import { until } from '../helpers/stack.ts'
 import { startLoad } from '../helpers/steady-load.ts'
 
@@ -16,15 +22,6 @@ function askAnew(url: string): Promise<number> {
       response.resume().on('end', () => resolve(performance.now() - startedAt))
     }).on('error', reject)
   })
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 suite('a worker that stalls', () => {

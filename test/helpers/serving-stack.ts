@@ -54,6 +54,15 @@ export async function allServe(gateway: Gateway, without = 0): Promise<boolean> 
   return workers.length === 2 && workers.every(({ pid, serving }) => serving && pid !== without)
 }
 
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function answer(request: IncomingMessage, response: ServerResponse, waiting: (() => void)[]): void {
   if (request.url === '/slow') waiting.push(() => response.end('late'))
   else response.end(request.url === '/big' ? BIG : 'ok')

@@ -1,6 +1,7 @@
 import type { AttemptReport, NodeHealth } from './health.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { Delta, RevisionMark } from './revision.ts'
+import type { RoutingSettings } from './routing.ts'
 import type { SecretsByObject } from './secret-value.ts'
 
 /** Both sides of a channel must speak the same version; a worker refuses any other. */
@@ -56,6 +57,8 @@ export interface WorkerSettings {
   logFile: string | undefined
   /** Path that the worker answers itself, 200 or 503; undefined = none. */
   healthPath: string | undefined
+  /** How requests find their routes. */
+  routing: RoutingSettings
   /** CIDRs whose X-Forwarded-* headers are believed. */
   trustedProxies: readonly string[]
   /** Files and packages of external plugins; names of those that are turned on, undefined = all. */

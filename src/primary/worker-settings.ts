@@ -18,6 +18,7 @@ export function workerSettings(settings: GatewaySettings): WorkerSettings {
     // Well before the worker is killed for it.
     stallReportMs: settings.watch.stallKillMs * 0.4,
     trustedProxies,
+    routing: settings.routing,
     plugins: settings.plugins,
     upstream,
     dns: settings.dns,

@@ -15,6 +15,7 @@ import {
   LISTEN_ADDRESS_FORMS,
 } from './listen-address.ts'
 import { PLUGIN_CATALOGUE } from './plugin-settings.ts'
+import { ROUTING_CATALOGUE } from './routing-settings.ts'
 import { choice, integer, setting, toInteger } from './setting.ts'
 import { UPSTREAM_CATALOGUE } from './upstream-settings.ts'
 
@@ -189,6 +190,7 @@ export const CATALOGUE = {
     unit: 'milliseconds',
   }),
 
+  ...ROUTING_CATALOGUE,
   ...PLUGIN_CATALOGUE,
   ...FALLBACK_CATALOGUE,
 }

@@ -5,6 +5,7 @@ import { toFallbackSettings } from './fallback-settings.ts'
 import { toKeys } from './keyring-settings.ts'
 import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
 import { toPluginSettings } from './plugin-settings.ts'
+import { toRoutingSettings } from './routing-settings.ts'
 import { toDnsSettings, toUpstreamOptions } from './upstream-settings.ts'
 
 /** What `holdfast gateway` reads. */
@@ -112,6 +113,7 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       /** Undefined = a share of the machine's memory; 0 = no limit. */
       maxResidentBytes: values.HOLDFAST_WORKER_MAX_RSS_MB,
     },
+    routing: toRoutingSettings(values),
     plugins: toPluginSettings(values),
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),

@@ -3,6 +3,7 @@ import { ProtocolError } from '../model/errors.ts'
 import type { PrimaryMessage, WorkerMessage } from '../model/ipc.ts'
 import type { ResourceBody } from '../model/resource-kind.ts'
 import type { Delta, RevisionMark } from '../model/revision.ts'
+import type { RouterMode } from '../model/routing.ts'
 import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { resourceId } from '../model/snapshot.ts'
 import { TimeSlice } from '../support/time-slice.ts'
@@ -36,6 +37,7 @@ export function createConfigHolder(
   log: Logger,
   send: (message: WorkerMessage) => void,
   ready: Promise<void> = Promise.resolve(),
+  routerMode?: RouterMode,
 ): ConfigHolder {
   let current: RouteTable | undefined
   let staging: { table: RouteTable; mark: RevisionMark; startedAt: number } | undefined
@@ -49,7 +51,7 @@ export function createConfigHolder(
     switch (message.type) {
       case 'snapshot-begin': {
         staging?.table.stop()
-        const table = new RouteTable(message.group, message.mark, factory, plugins)
+        const table = new RouteTable(message.group, message.mark, factory, plugins, routerMode)
         staging = { table, mark: message.mark, startedAt: performance.now() }
         return undefined
       }
@@ -88,7 +90,7 @@ export function createConfigHolder(
     { to, changes }: Delta,
     secrets: SecretsByObject,
   ): Promise<RouteTable> {
-    const table = new RouteTable(present.group, to, factory, plugins)
+    const table = new RouteTable(present.group, to, factory, plugins, routerMode)
     const slice = new TimeSlice()
     for (const [kind, body, values] of present.objectsAfter(changes, secrets)) {
       table.load(kind, body, values)

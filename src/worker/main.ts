@@ -11,6 +11,7 @@ import {
 } from '../model/ipc.ts'
 import { configurePlugins } from '../plugins/configure-plugins.ts'
 import { pluginRegistry } from '../plugins/registry.ts'
+import { createPathNormalizer } from '../routing/path-rules.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
@@ -85,7 +86,15 @@ function createWorker(settings: WorkerSettings): Worker {
     environment: process.env,
     now: Date.now,
   }
-  const config: ConfigHolder = createConfigHolder(factory, plugins, log, send, pluginsReady)
+  const { routing } = settings
+  const config: ConfigHolder = createConfigHolder(
+    factory,
+    plugins,
+    log,
+    send,
+    pluginsReady,
+    routing.mode,
+  )
   let welcome = true
   const isTrusted = createTrustedProxies(settings.trustedProxies)
   const overload = new OverloadGuard({
@@ -101,7 +110,14 @@ function createWorker(settings: WorkerSettings): Worker {
     },
   })
   const { maxBufferedBodyBytes } = settings.http
-  const serve = createRequestHandler({ config, stats, log, isTrusted, maxBufferedBodyBytes })
+  const serve = createRequestHandler({
+    config,
+    stats,
+    log,
+    isTrusted,
+    normalizePath: createPathNormalizer(routing),
+    maxBufferedBodyBytes,
+  })
   const handler = withHealthPath(
     settings.healthPath,
     () => welcome,

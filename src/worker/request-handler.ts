@@ -1,8 +1,5 @@
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
-import type { RawHeaders } from '../model/http-message.ts'
 import { hostOf } from '../routing/host.ts'
-import { normalizePath } from '../routing/path.ts'
-import { fieldValue } from '../support/header-fields.ts'
 import type { ConfigHolder } from './config-holder.ts'
 import { replyError } from './error-reply.ts'
 import { GatewayRequest } from './gateway-request.ts'
@@ -13,16 +10,18 @@ interface RequestHandlerOptions extends CallServices {
   config: ConfigHolder
   /** True for peers whose X-Forwarded-* fields are believed. */
   isTrusted(address: string): boolean
+  /** Path for matching; undefined = 400. */
+  normalizePath(target: string): string | undefined
   maxBufferedBodyBytes: number
 }
 
 /**
  * The life of a request: path and host are normalised once, the router finds the plan, the plan's
  * plugins run, its upstream gets the request. Matching sees the decoded path; the node gets the
- * target as sent. A body is read before that only if some route has a condition on bodies.
+ * target as sent. A body is read before that only if a route that may take it has conditions on it.
  */
 export function createRequestHandler(options: RequestHandlerOptions): ExchangeHandler {
-  const { config, isTrusted, maxBufferedBodyBytes } = options
+  const { config, isTrusted, normalizePath, maxBufferedBodyBytes } = options
   return (exchange: Exchange) => {
     const path = normalizePath(exchange.target)
     const trusted = isTrusted(exchange.connection.remoteAddress)
@@ -34,9 +33,9 @@ export function createRequestHandler(options: RequestHandlerOptions): ExchangeHa
       replyError(exchange, 400)
     } else if (table === undefined) {
       replyError(exchange, 503)
-    } else if (table.router.needsBody && request.hasBody && isReadable(exchange.headers)) {
+    } else if (mayReadBody(exchange, maxBufferedBodyBytes) && table.router.wantsBody(request)) {
       request.readBody().then(
-        () => route(table, request, call),
+        () => route(config.current ?? table, request, call),
         (error: unknown) => call.failed(error),
       )
     } else {
@@ -50,10 +49,7 @@ function route(table: RouteTable, request: GatewayRequest, call: ProxyCall): voi
   call.start(request.plan === undefined ? table.plugins.unrouted : request.plan.chain)
 }
 
-/** True for bodies that conditions of routes can look into: forms, JSON, GraphQL. */
-function isReadable(headers: RawHeaders): boolean {
-  const type = fieldValue(headers, 'content-type') ?? ''
-  return /^(?:application\/(?:x-www-form-urlencoded|graphql|(?:[\w.+-]+\+)?json)|multipart\/form-data)/i.test(
-    type,
-  )
+/** Conditions on a body that is announced as larger than what may be held are not met, as in APISIX. */
+function mayReadBody({ body }: Exchange, maxBytes: number): boolean {
+  return body !== undefined && (body.length ?? 0) <= maxBytes
 }

@@ -4,6 +4,7 @@ import type { Quarantined } from '../model/ipc.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import { referencesOf as modelReferences } from '../model/resource-references.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
+import type { RouterMode } from '../model/routing.ts'
 import {
   type SecretsByObject,
   type SecretValue,
@@ -39,7 +40,7 @@ export class RouteTable {
   readonly plugins: PluginTable
   readonly #state: ConfigState
   readonly #factory: UpstreamFactory
-  readonly #router: Router<RoutePlan> = createRouter<RoutePlan>()
+  readonly #router: Router<RoutePlan>
   readonly #upstreams = new Map<string, UpstreamCell>()
   readonly #services = new Map<string, ServiceEntry>()
   /** Every route has a cell of its own, which holds an upstream or follows another cell. */
@@ -56,9 +57,11 @@ export class RouteTable {
     at: { epoch: string; revision: number },
     factory: UpstreamFactory,
     plugins: PluginServices,
+    routerMode?: RouterMode,
   ) {
     this.#state = new ConfigState(group, at)
     this.#factory = factory
+    this.#router = createRouter<RoutePlan>({ mode: routerMode })
     this.plugins = new PluginTable(plugins, {
       find: (id) => this.#upstreams.get(id),
       create: (body) => factory.create(body, '', this.#findCertificate),

@@ -4,6 +4,7 @@ import {
   type PluginSecretsLookup,
   type SensitivePlace,
 } from '../model/schemas/sensitive-fields.ts'
+import { isSecretReference } from '../model/secret-reference.ts'
 import type { SecretValue } from '../model/secret-value.ts'
 import { resourceId } from '../model/snapshot.ts'
 import { isEnvelope, type Keyring, keyIdOf, NO_KEYRING } from './keyring.ts'
@@ -38,6 +39,8 @@ export function createResourceSecrets(
     if (firstKey === undefined) return body
     let known: Map<string, string> | undefined
     return mapSecrets(kind, body, findPlugin, (value, place) => {
+      // It says where the secret is, and no more; its author wants to read it.
+      if (isSecretReference(value)) return value
       const context = contextOf(kind, body, place)
       known ??= before === undefined ? new Map() : envelopesOf(kind, before)
       const old = known.get(context)

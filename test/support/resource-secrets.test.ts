@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { ResourceBody } from '../../src/model/resource-kind.ts'
+import type { ResourceBody, ResourceKind } from '../../src/model/resource-kind.ts'
 import { withSecrets } from '../../src/model/secret-value.ts'
 import { createKeyring, parseKeys } from '../../src/support/keyring.ts'
 import { createResourceSecrets, PLAIN_SECRETS } from '../../src/support/resource-secrets.ts'
@@ -28,6 +28,34 @@ suite('secrets of stored objects', () => {
     assert.deepEqual(opened.body, SSL)
     assert.deepEqual(withSecrets(sealed, opened.secrets), SSL)
     assert.match(String(sealed['key']), /^\$aes256gcm\$a\$/)
+  })
+
+  const places: [ResourceKind, ResourceBody][] = [
+    ['secrets', { id: 'vault/1', token: 'hidden' }],
+    ['secrets', { id: 'aws/1', secret_access_key: 'hidden', session_token: 'hidden' }],
+    ['secrets', { id: 'gcp/1', auth_config: { private_key: 'hidden' } }],
+    ['credentials', { id: 'jack/credentials/a', plugins: { 'key-auth': { key: 'hidden' } } }],
+    ['stream_routes', { id: '1', upstream: { tls: { client_key: 'hidden' } } }],
+  ]
+  for (const [kind, body] of places) {
+    test(`are encrypted in ${kind}/${body.id}`, () => {
+      const sealed = secrets.seal(kind, body)
+      assert.doesNotMatch(JSON.stringify(sealed), /hidden/)
+      const opened = secrets.open(kind, sealed)
+      assert.deepEqual(opened.ok && opened.body, body)
+    })
+  }
+
+  test('a credential of one consumer can not be opened as that of another', () => {
+    const of = (id: string, key: string) => ({ id, plugins: { 'key-auth': { key } } })
+    const sealed = secrets.seal('credentials', of('jack/credentials/a', 'hidden'))
+    const copied = { ...sealed, id: 'mallory/credentials/a' }
+    assert.equal(secrets.open('credentials', copied).ok, false)
+  })
+
+  test('references to secrets stay readable', () => {
+    const body = { id: 'vault/1', token: '$env://VAULT_TOKEN' }
+    assert.deepEqual(secrets.seal('secrets', body), body)
   })
 
   test('cost an object without any nothing: it is returned as it is', () => {

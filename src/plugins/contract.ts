@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox'
+import type { JobInput, JobName, JobOutput } from '../jobs/jobs.ts'
 import type { RawHeaders } from '../model/http-message.ts'
 import type { ConsumerFacts, RequestContext, UpstreamHandle } from '../model/request-context.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
@@ -94,6 +95,11 @@ export interface UpstreamDirectory {
   create(config: Readonly<Record<string, unknown>>): UpstreamHandle
 }
 
+/** Does work in threads, with a bounded queue; see jobs/job-pool.ts. */
+export interface JobRunner {
+  run<N extends JobName>(name: N, input: JobInput<N>, deadlineMs: number): Promise<JobOutput<N>>
+}
+
 /** What the gateway lends a plugin. */
 export interface PluginHost {
   /** The object whose `plugins` hold the configuration. */
@@ -105,6 +111,8 @@ export interface PluginHost {
   metadata(): Readonly<Record<string, unknown>>
   readonly consumers: ConsumerDirectory
   readonly upstreams: UpstreamDirectory
+  /** Threads for what would hold up the event loop for more than 100 µs. */
+  readonly jobs: JobRunner
 }
 
 /** A plugin: what its configuration looks like and what it does with it. */

@@ -67,5 +67,6 @@ function trialHost(owner: PluginHost['owner']): PluginHost {
       refer: (upstreamId) => ({ upstreamId }),
       create: () => ({ upstreamId: undefined }),
     },
+    jobs: { run: () => Promise.reject(new Error('no job while a configuration is tried')) },
   }
 }

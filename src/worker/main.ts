@@ -21,6 +21,7 @@ import { HealthTable } from './health/health-table.ts'
 import { withHealthPath } from './health-path.ts'
 import { createNames } from './names.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
+import { createLazyJobs } from './plugins/lazy-jobs.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { startStallWatch } from './stall-watch.ts'
@@ -85,6 +86,7 @@ function createWorker(settings: WorkerSettings): Worker {
     log,
     environment: process.env,
     now: Date.now,
+    jobs: createLazyJobs(),
   }
   const { routing } = settings
   const config: ConfigHolder = createConfigHolder(

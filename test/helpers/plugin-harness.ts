@@ -1,4 +1,5 @@
 import type { Exchange } from '../../src/http/exchange.ts'
+import { JOBS } from '../../src/jobs/jobs.ts'
 import type { BodySource, RawHeaders } from '../../src/model/http-message.ts'
 import type {
   BodyFilter,
@@ -77,6 +78,7 @@ export function configure(
       refer: (upstreamId) => ({ upstreamId }),
       create: () => ({ upstreamId: undefined }),
     },
+    jobs: { run: async (name, input) => JOBS[name](input as never) as never },
   }
   return plugin.create(applyDefaults(plugin.schema, config) as never, { ...base, ...host })
 }

@@ -113,7 +113,7 @@ export class PluginConfigurator {
   }
 
   #create(owner: PluginOwner, plugin: Plugin, own: Config): PluginInstance {
-    const { log, now } = this.#services
+    const { log, now, jobs } = this.#services
     const upstreams = createPluginUpstreams(this.#host.upstreams)
     let child: Logger | undefined
     const host: PluginHost = {
@@ -126,6 +126,7 @@ export class PluginConfigurator {
       metadata: () => this.#host.metadata(plugin),
       consumers: this.#host.consumers(plugin.name),
       upstreams: upstreams.directory,
+      jobs,
     }
     try {
       const instance = plugin.create(applyDefaults(plugin.schema, own) as never, host)

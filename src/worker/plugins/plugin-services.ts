@@ -1,3 +1,4 @@
+import type { JobRunner } from '../../plugins/contract.ts'
 import type { PluginRegistry } from '../../plugins/registry.ts'
 import type { Logger } from '../../support/logger.ts'
 
@@ -8,4 +9,5 @@ export interface PluginServices {
   /** Where `$env://` references are looked up. */
   readonly environment: NodeJS.ProcessEnv
   now(): number
+  readonly jobs: JobRunner
 }

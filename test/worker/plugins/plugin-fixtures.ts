@@ -12,7 +12,13 @@ export function createServices(
   const registry = createPluginRegistry([])
   registry.configure(plugins, undefined)
   const log = createLogger({ level: 'silent', role: 'worker' })
-  return { registry, log, environment, now: Date.now }
+  return {
+    registry,
+    log,
+    environment,
+    now: Date.now,
+    jobs: { run: () => Promise.reject(new Error('no jobs here')) },
+  }
 }
 
 export const NO_SERVICES = createServices()

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { ConfigState } from '../../src/model/config-state.ts'
 import { createBackup } from '../../src/primary/backup/backup.ts'
 import { ServingConfig } from '../../src/primary/serving-config.ts'
+import { mountTinyDisk, remount } from '../helpers/disk.ts'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import {
   type ControlPlane,
@@ -149,7 +148,7 @@ suite('the backup', () => {
   })
 
   test('may find the disk full: traffic and changes go on, it resumes by itself', async (t) => {
-    const disk = await tinyDisk(t)
+    const disk = await mountTinyDisk(t)
     if (disk === undefined) return t.skip('a tmpfs can not be mounted here')
     const { url: databaseUrl } = await createTestDatabase(t)
     const control = await startControl(t, databaseUrl)
@@ -178,6 +177,39 @@ suite('the backup', () => {
     assert.deepEqual(report.failures, [])
   })
 
+  test('may find the disk read-only: traffic, changes and a restart go on, it resumes', async (t) => {
+    const disk = await mountTinyDisk(t)
+    if (disk === undefined) return t.skip('a tmpfs can not be mounted here')
+    const { url: databaseUrl } = await createTestDatabase(t)
+    const control = await startControl(t, databaseUrl)
+    const dataDir = join(disk, 'data')
+    const gateway = await startGateway(t, { databaseUrl, dataDir })
+    const node = await startNode(t)
+    const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
+    await backedUp(gateway, await put(control, '/routes/1', { uri: '/one', upstream }))
+
+    remount(disk, 'ro')
+    const load = startLoad(`${gateway.url}/one`, 4)
+    await put(control, '/routes/2', { uri: '/two', upstream })
+    await until(async () => (await statusOf(gateway, '/two')) === 200)
+    await assertFailing(gateway)
+    await gateway.stop()
+    assert.deepEqual(
+      (await load.stop()).failures.filter(({ what }) => /^\d/.test(what)),
+      [],
+    )
+
+    const next = await startGateway(t, { databaseUrl, dataDir })
+    await until(async () => (await statusOf(next, '/two')) === 200)
+    const revision = await put(control, '/routes/3', { uri: '/three', upstream })
+    await until(async () => (await statusOf(next, '/three')) === 200)
+    await assertFailing(next)
+    remount(disk, 'rw')
+    await backedUp(next, revision)
+    const metrics = await (await fetch(`${next.metricsUrl}/metrics`)).text()
+    assert.match(metrics, /^holdfast_backup_failing 0$/m)
+  })
+
   test('may find its folder gone: it makes another', async (t) => {
     const { control, gateway } = await startStack(t, { workers: 1 })
     const upstream = { type: 'roundrobin', nodes: { '127.0.0.1:1': 1 } }
@@ -188,16 +220,12 @@ suite('the backup', () => {
   })
 })
 
-/** A file system of 1 MiB; undefined where that is not allowed. */
-async function tinyDisk(t: TestContext): Promise<string | undefined> {
-  const path = await mkdtemp(join(tmpdir(), 'holdfast-disk-'))
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path])
-  t.after(() => {
-    if (status === 0) spawnSync('umount', ['-l', path])
-    return rmdir(path)
-  })
-  if (status !== 0) return undefined
-  return path
+/** The status and the metric say that nothing can be written, and nothing else is wrong. */
+async function assertFailing(gateway: Gateway): Promise<void> {
+  await until(async () => /EROFS/.test((await gateway.sync()).backup.error ?? ''))
+  const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+  assert.match(metrics, /^holdfast_backup_failing 1$/m)
+  assert.equal((await fetch(`${gateway.statusUrl}/status/ready`)).status, 200)
 }
 
 async function fill(path: string): Promise<void> {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { copyFile, readFile, stat } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import pino from 'pino'
 import { createConfigRepository } from '../../src/store/config-repository.ts'
 import { createDatabase } from '../../src/store/database.ts'
+import { statusAnew } from '../helpers/ask-anew.ts'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import {
   type ControlPlane,
@@ -60,18 +60,8 @@ async function holdfast(control: ControlPlane, method: string, path: string) {
 /** New connections go to the workers in turn: twice as many as there are reach all. */
 async function statuses({ url }: Gateway, path: string): Promise<Set<number | undefined>> {
   const found = new Set<number | undefined>()
-  for (let n = 0; n < WORKERS * 2; n++) found.add(await statusOnNewConnection(url + path))
+  for (let n = 0; n < WORKERS * 2; n++) found.add(await statusAnew(url + path))
   return found
-}
-
-function statusOnNewConnection(url: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    request(url, { agent: new Agent({ keepAlive: false }) }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode))
-    })
-      .on('error', reject)
-      .end()
-  })
 }
 
 function waitingOf({ headers }: { headers: Headers }) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { Agent, request } from 'node:http'
 import { suite, test } from 'node:test'
+import { statusAnew } from '../helpers/ask-anew.ts'
 import { startStack, until } from '../helpers/stack.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 
@@ -37,17 +37,7 @@ suite('a change', () => {
 /** New connections go to the workers in turn: as many in a row as there are workers reach all. */
 async function servedByAll(url: string): Promise<boolean> {
   for (let n = 0; n < WORKERS; n++) {
-    if ((await statusOnNewConnection(url)) !== 200) return false
+    if ((await statusAnew(url)) !== 200) return false
   }
   return true
-}
-
-function statusOnNewConnection(url: string): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    request(url, { agent: new Agent({ keepAlive: false }) }, (response) => {
-      response.resume().on('end', () => resolve(response.statusCode))
-    })
-      .on('error', reject)
-      .end()
-  })
 }

@@ -21,6 +21,11 @@ export interface ProbeSettings {
   body: string
   headers: readonly string[]
   verify: boolean
+  /** Our own certificate, for nodes that ask for one. */
+  cert: string | undefined
+  key: string | undefined
+  /** PEM; undefined = what Node trusts. */
+  trustedCa: readonly string[] | undefined
 }
 
 /** Active checks of an upstream. */
@@ -46,17 +51,20 @@ export interface CheckSettings {
 }
 
 type CheckedUpstream = Pick<Upstream, 'checks' | 'holdfast'> &
-  Partial<Pick<Upstream, 'pass_host' | 'upstream_host'>>
+  Partial<Pick<Upstream, 'pass_host' | 'upstream_host' | 'tls'>>
 
 /** What is to be watched of an upstream; undefined = nothing. */
-export function checkSettings(upstream: Partial<Upstream>): CheckSettings | undefined {
+export function checkSettings(
+  upstream: Partial<Upstream>,
+  trustedCa?: readonly string[],
+): CheckSettings | undefined {
   if (upstream.checks === undefined && upstream.holdfast === undefined) return undefined
   const { checks, holdfast } = filled(upstream)
   const { slow_start: slowStart, outlier_ejection: outlier } = holdfast ?? {}
   if (checks === undefined && outlier === undefined) return undefined
   return {
     type: checks?.active.type ?? 'http',
-    active: checks && activeSettings(checks.active, upstream),
+    active: checks && activeSettings(checks.active, upstream, trustedCa),
     passive: checks?.passive && passiveThresholds(checks.passive),
     slowStartMs: (slowStart?.window ?? 0) * MS_PER_SECOND,
     outlier: outlier && {
@@ -93,7 +101,8 @@ function filled({ checks, holdfast }: CheckedUpstream): CheckedUpstream {
 
 function activeSettings(
   active: HealthCheck['active'],
-  { pass_host: passHost, upstream_host: upstreamHost }: CheckedUpstream,
+  { pass_host: passHost, upstream_host: upstreamHost, tls }: CheckedUpstream,
+  trustedCa: readonly string[] | undefined,
 ): ActiveSettings {
   const { healthy, unhealthy } = active
   const rewritten = passHost === 'rewrite' ? upstreamHost : undefined
@@ -108,6 +117,9 @@ function activeSettings(
       body: active.http_req_body,
       headers: active.req_headers ?? [],
       verify: active.https_verify_certificate,
+      cert: tls?.client_cert,
+      key: tls?.client_key,
+      trustedCa,
     },
     concurrency: Math.max(active.concurrency, 1),
     healthyIntervalMs: (healthy?.interval ?? 1) * MS_PER_SECOND,

@@ -1,6 +1,8 @@
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import type { Change } from '../../model/revision.ts'
+import type { Ssl } from '../../model/schemas/ssl.ts'
 import type { Upstream } from '../../model/schemas/upstream.ts'
+import { withSecrets } from '../../model/secret-value.ts'
 import { resourceId } from '../../model/snapshot.ts'
 import { TimeSlice } from '../../support/time-slice.ts'
 import type { ServingConfig } from '../serving-config.ts'
@@ -24,7 +26,8 @@ export class CheckedUpstreams {
   readonly #users = new Map<string, number>()
   /** By `kind/id`, the upstreams it refers to, separated by spaces. */
   readonly #references = new Map<string, string>()
-  readonly #watched = new Set<string>()
+  /** What is watched, and the client certificate that it names, if any. */
+  readonly #watched = new Map<string, string>()
 
   constructor(events: UpstreamEvents) {
     this.#events = events
@@ -52,14 +55,15 @@ export class CheckedUpstreams {
   /** Reads what has changed. */
   apply(config: ServingConfig, changes: readonly Change[]): void {
     for (const { kind, id } of changes) {
-      if (kind === 'upstreams') this.#watchUpstream(config, id)
+      if (kind === 'ssls') this.#renewCertificate(config, id)
+      else if (kind === 'upstreams') this.#watchUpstream(config, id)
       else if (isOwnerKind(kind)) this.#read(config, kind, id)
     }
   }
 
   #forgetMissing(config: ServingConfig, present: ReadonlySet<string>): void {
     for (const key of [...this.#references.keys()]) if (!present.has(key)) this.#refer(key, [])
-    for (const owner of [...this.#watched]) {
+    for (const owner of [...this.#watched.keys()]) {
       const [kind, id] = splitKey(owner)
       const unused = kind === 'upstreams' && !this.#users.has(id)
       if (unused || config.get(kind, id) === undefined) this.#forget(owner)
@@ -75,22 +79,32 @@ export class CheckedUpstreams {
       this.#watchUpstream(config, upstreamId)
     }
     if (kind === 'routes' || kind === 'services') {
-      this.#watch(key, used?.['upstream'] as Partial<Upstream> | undefined)
+      this.#watch(config, key, used?.['upstream'] as Partial<Upstream> | undefined)
     }
   }
 
   #watchUpstream(config: ServingConfig, id: string): void {
     const body = this.#users.has(id) ? config.get('upstreams', id) : undefined
-    this.#watch(`upstreams/${id}`, body as Partial<Upstream> | undefined)
+    this.#watch(config, `upstreams/${id}`, body as Partial<Upstream> | undefined)
   }
 
-  #watch(owner: string, upstream: Partial<Upstream> | undefined): void {
+  #watch(config: ServingConfig, owner: string, upstream: Partial<Upstream> | undefined): void {
     if (upstream?.checks === undefined && upstream?.holdfast === undefined) {
       this.#forget(owner)
       return
     }
-    this.#watched.add(owner)
-    this.#events.onUpstream(owner, upstream)
+    const certificate = String(upstream.tls?.client_cert_id ?? '')
+    this.#watched.set(owner, certificate)
+    this.#events.onUpstream(owner, { ...upstream, ...withCertificate(config, owner, upstream) })
+  }
+
+  #renewCertificate(config: ServingConfig, id: string): void {
+    for (const [owner, certificate] of this.#watched) {
+      if (certificate !== id) continue
+      const [kind, ownerId] = splitKey(owner)
+      if (kind === 'upstreams') this.#watchUpstream(config, ownerId)
+      else this.#read(config, kind, ownerId)
+    }
   }
 
   #forget(owner: string): void {
@@ -119,6 +133,28 @@ export class CheckedUpstreams {
     }
     return touched
   }
+}
+
+/** The certificate that nodes may ask for, with its key in plain text. */
+function withCertificate(
+  config: ServingConfig,
+  owner: string,
+  { tls }: Partial<Upstream>,
+): Partial<Upstream> {
+  if (tls === undefined) return {}
+  if (tls.client_cert_id !== undefined) {
+    const ssl = opened(config, 'ssls', String(tls.client_cert_id)) as Partial<Ssl> | undefined
+    return { tls: { verify: tls.verify, client_cert: ssl?.cert, client_key: ssl?.key } as never }
+  }
+  const [kind, id] = splitKey(owner)
+  const body = opened(config, kind, id) as { upstream?: Partial<Upstream> } & Partial<Upstream>
+  const plain = kind === 'upstreams' ? body : body.upstream
+  return plain?.tls === undefined ? {} : { tls: plain.tls }
+}
+
+function opened(config: ServingConfig, kind: ResourceKind, id: string): ResourceBody | undefined {
+  const served = config.served(kind, id)
+  return served && withSecrets(served.body, served.secrets)
 }
 
 interface TrafficSplit {

@@ -2,18 +2,17 @@ import type { Logger } from 'pino'
 import type { AttemptReport, NodeHealth } from '../../model/health.ts'
 import type { Change, Delta } from '../../model/revision.ts'
 import type { Upstream } from '../../model/schemas/upstream.ts'
-import { configuredNodes } from '../../upstream/configured-nodes.ts'
+import type { NameService } from '../../upstream/names/name-service.ts'
 import type { ConfigEvents } from '../config-service.ts'
 import type { ServingConfig } from '../serving-config.ts'
 import { checkSettings } from './check-settings.ts'
 import { CheckedUpstreams } from './checked-upstreams.ts'
 import type { HealthKeeper } from './health-keeper.ts'
-import { NameWatch } from './name-watch.ts'
 import { isUnsendable } from './probe.ts'
 import { ProbeSchedule } from './probe-schedule.ts'
 import { savedNodeHealth } from './saved-health.ts'
 import type { WatchedNode } from './watched-node.ts'
-import { namesOf, WatchedUpstream } from './watched-upstream.ts'
+import { WatchedUpstream } from './watched-upstream.ts'
 
 /** Changes go to the workers together when they come within this time. */
 const SEND_DELAY_MS = 5
@@ -24,6 +23,10 @@ export interface HealthOptions {
   /** Probes under way at once. */
   concurrency: number
   keeper: HealthKeeper
+  /** Resolves the names of nodes. */
+  names: NameService
+  /** PEM; what https checks trust. Undefined = what Node trusts. */
+  trustedCa: readonly string[] | undefined
   log: Logger
   /** Tells all workers. */
   send: (nodes: readonly NodeHealth[]) => void
@@ -48,7 +51,6 @@ export class HealthService implements ConfigEvents {
   readonly #schedule: ProbeSchedule
   readonly #upstreams = new Map<string, WatchedUpstream>()
   readonly #checked: CheckedUpstreams
-  readonly #names: NameWatch
   /** How each node stood when its last change of state was logged. */
   readonly #known = new Map<WatchedNode, NodeHealth & { usable: boolean }>()
   readonly #ejections = new Map<WatchedNode, NodeJS.Timeout>()
@@ -61,7 +63,6 @@ export class HealthService implements ConfigEvents {
   constructor(options: HealthOptions) {
     this.#options = options
     this.#schedule = new ProbeSchedule({ concurrency: options.concurrency })
-    this.#names = new NameWatch((name) => this.#refreshName(name))
     this.#checked = new CheckedUpstreams({
       onUpstream: (owner, upstream) => this.#configure(owner, upstream),
       onGone: (owner) => this.#forget(owner),
@@ -124,7 +125,7 @@ export class HealthService implements ConfigEvents {
     clearTimeout(this.#timer)
     for (const timer of this.#ejections.values()) clearTimeout(timer)
     this.#schedule.stop()
-    this.#names.stop()
+    this.#options.names.stop()
     await this.#options.keeper.stop()
   }
 
@@ -139,7 +140,7 @@ export class HealthService implements ConfigEvents {
   }
 
   #configure(owner: string, body: Partial<Upstream>): void {
-    const settings = checkSettings(body)
+    const settings = checkSettings(body, this.#options.trustedCa)
     const probe = settings?.active?.probe
     if (settings === undefined || (probe !== undefined && isUnsendable(probe))) {
       this.#forget(owner)
@@ -148,31 +149,20 @@ export class HealthService implements ConfigEvents {
     const known = this.#upstreams.get(owner)
     const upstream = known ?? new WatchedUpstream(owner, settings, this.#parts)
     this.#upstreams.set(owner, upstream)
-    const nodes = configuredNodes(body.nodes ?? [], body.scheme ?? 'http')
-    // Joined before the old ones are left, or a name that stays would be forgotten.
-    for (const name of namesOf(nodes)) this.#names.join(name)
-    for (const name of upstream.names) this.#names.leave(name)
-    upstream.configure(settings, nodes)
+    upstream.configure(settings, body)
   }
 
   #forget(owner: string): void {
     const upstream = this.#upstreams.get(owner)
     if (upstream === undefined) return
     this.#upstreams.delete(owner)
-    for (const name of upstream.names) this.#names.leave(name)
     upstream.stop()
-  }
-
-  #refreshName(name: string): void {
-    for (const upstream of this.#upstreams.values()) {
-      if (upstream.names.includes(name)) upstream.refresh()
-    }
   }
 
   get #parts() {
     return {
       schedule: this.#schedule,
-      addressesOf: (name: string) => this.#names.addressesOf(name),
+      names: this.#options.names,
       takeSaved: (owner: string, node: string) => this.#options.keeper.take(owner, node),
       onJudged: (node: WatchedNode, reason: string) => this.#note(node, reason),
       onNew: (node: WatchedNode) => this.#welcome(node),

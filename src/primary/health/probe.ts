@@ -61,12 +61,19 @@ export function isUnsendable({ path, headers }: Pick<ProbeSettings, 'path' | 'he
 }
 
 function open({ address, port, hostname }: ProbeTarget, settings: ProbeSettings): Socket {
-  const { port: override = port, type, verify } = settings
+  const { port: override = port, type, verify, cert, key, trustedCa } = settings
   const to = { host: address, port: override }
   if (type !== 'https') return connectTcp(to)
   const name = nameOf(settings.host ?? hostname)
   const servername = isIP(name) === 0 ? name : ''
-  return connectTls({ ...to, servername, rejectUnauthorized: verify, ALPNProtocols: ['http/1.1'] })
+  return connectTls({
+    ...to,
+    servername,
+    rejectUnauthorized: verify,
+    ALPNProtocols: ['http/1.1'],
+    ...(cert !== undefined && key !== undefined && { cert, key }),
+    ...(trustedCa && { ca: [...trustedCa] }),
+  })
 }
 
 function request({ hostname }: ProbeTarget, settings: ProbeSettings): string {

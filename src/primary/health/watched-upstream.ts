@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import type { AttemptReport } from '../../model/health.ts'
-import type { NodeConfig } from '../../upstream/configured-nodes.ts'
-import { addressOf } from '../../upstream/node-origin.ts'
+import type { Upstream } from '../../model/schemas/upstream.ts'
+import type { NameService } from '../../upstream/names/name-service.ts'
 import type { CheckSettings } from './check-settings.ts'
+import { NodeTargets } from './node-targets.ts'
 import type { ProbeTarget } from './probe.ts'
 import type { ProbeSchedule } from './probe-schedule.ts'
 import type { SavedNode } from './saved-health.ts'
@@ -11,8 +12,7 @@ import { type NodeOwner, WatchedNode } from './watched-node.ts'
 /** What all watched upstreams share. */
 export interface WatchParts {
   readonly schedule: ProbeSchedule
-  /** Addresses of a name, as they are known now; none while it is not resolved. */
-  addressesOf(name: string): readonly string[]
+  readonly names: NameService
   /** What was known of a node before the start; it is taken once. */
   takeSaved(owner: string, node: string): SavedNode | undefined
   onJudged(node: WatchedNode, reason: string): void
@@ -29,7 +29,7 @@ export class WatchedUpstream implements NodeOwner {
   readonly nodes = new Map<string, WatchedNode>()
   readonly #parts: WatchParts
   #settings: CheckSettings
-  #configured: readonly NodeConfig[] = []
+  #targets: NodeTargets | undefined
 
   constructor(owner: string, settings: CheckSettings, parts: WatchParts) {
     this.owner = owner
@@ -53,32 +53,19 @@ export class WatchedUpstream implements NodeOwner {
     return allowed - [...this.nodes.values()].filter(({ ejected }) => ejected).length
   }
 
-  /** Names whose addresses are its nodes. */
-  get names(): string[] {
-    return namesOf(this.#configured)
-  }
-
   onJudged(node: WatchedNode, reason: string): void {
     // It may have gone while it was probed.
     if (this.nodes.get(node.key) === node) this.#parts.onJudged(node, reason)
   }
 
   /** Takes over a new version of the configuration. */
-  configure(settings: CheckSettings, nodes: readonly NodeConfig[]): void {
+  configure(settings: CheckSettings, upstream: Partial<Upstream>): void {
     this.#settings = settings
-    this.#configured = nodes
-    this.refresh()
-  }
-
-  /** Brings the nodes in line with the configuration and with what names stand for now. */
-  refresh(): void {
-    const targets = this.#targets()
-    for (const [key, node] of this.nodes) if (!targets.has(key)) this.#drop(node)
-    for (const [key, target] of targets) this.#keep(key, target)
-    for (const node of this.nodes.values()) {
-      if (this.#settings.active === undefined) this.#parts.schedule.remove(node)
-      else this.#parts.schedule.add(node)
-    }
+    const before = this.#targets
+    this.#targets = new NodeTargets(upstream, this.#parts.names, () => this.#refresh())
+    // After the new ones are watched: names that stay are not looked up again.
+    before?.stop()
+    this.#refresh()
   }
 
   /** Judges what a worker's requests met. */
@@ -91,18 +78,22 @@ export class WatchedUpstream implements NodeOwner {
   }
 
   stop(): void {
+    this.#targets?.stop()
+    this.#targets = undefined
     for (const node of [...this.nodes.values()]) this.#drop(node)
   }
 
-  #targets(): Map<string, ProbeTarget> {
-    const targets = new Map<string, ProbeTarget>()
-    for (const { host, port } of this.#configured) {
-      const addresses = isIP(host) === 0 ? this.#parts.addressesOf(host) : [host]
-      for (const address of addresses) {
-        targets.set(addressOf({ host: address, port }), { address, port, hostname: host })
-      }
-    }
-    return targets
+  /** Brings the nodes in line with the configuration and with what names stand for now. */
+  #refresh(): void {
+    const targets = this.#targets?.all ?? new Map<string, ProbeTarget>()
+    for (const [key, node] of this.nodes) if (!targets.has(key)) this.#drop(node)
+    for (const [key, target] of targets) this.#keep(key, target)
+    for (const node of this.nodes.values()) this.#plan(node)
+  }
+
+  #plan(node: WatchedNode): void {
+    if (this.#settings.active === undefined) this.#parts.schedule.remove(node)
+    else this.#parts.schedule.add(node)
   }
 
   #keep(key: string, target: ProbeTarget): void {
@@ -120,18 +111,12 @@ export class WatchedUpstream implements NodeOwner {
 
   /** A worker's resolver may know an address of a name that ours does not (yet). */
   #adopt(key: string, name: string | undefined): WatchedNode | undefined {
-    const configured = this.#configured.find(({ host }) => host === name)
-    if (name === undefined || configured === undefined || isIP(name) !== 0) return undefined
-    const address = key.slice(0, key.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+    if (name === undefined || this.#targets?.hasName(name) !== true) return undefined
+    const [, address = '', port] = /^\[?([^\]]*)\]?:(\d+)$/.exec(key) ?? []
     if (isIP(address) === 0) return undefined
-    const { port } = configured
-    this.#keep(key, {
-      address,
-      port: Number(key.slice(key.lastIndexOf(':') + 1)) || port,
-      hostname: name,
-    })
+    this.#keep(key, { address, port: Number(port), hostname: name })
     const node = this.nodes.get(key)
-    if (node !== undefined && this.#settings.active !== undefined) this.#parts.schedule.add(node)
+    if (node !== undefined) this.#plan(node)
     return node
   }
 
@@ -140,9 +125,4 @@ export class WatchedUpstream implements NodeOwner {
     this.#parts.schedule.remove(node)
     this.#parts.onGone(node)
   }
-}
-
-/** The nodes that are named, not addressed. */
-export function namesOf(nodes: readonly NodeConfig[]): string[] {
-  return nodes.map(({ host }) => host).filter((host) => isIP(host) === 0)
 }

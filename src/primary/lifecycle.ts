@@ -34,6 +34,8 @@ const FIXED = [
   'workers',
   'statusListen',
   'metricsListen',
+  'controlApiListen',
+  'health',
 ] as const satisfies readonly (keyof GatewaySettings)[]
 
 /**

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { pluginRegistry } from '../plugins/registry.ts'
 import { findPluginSecrets } from '../plugins/served-resources.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
 import { createKeyring } from '../support/keyring.ts'
@@ -9,6 +10,8 @@ import { Acceptor } from './acceptor.ts'
 import { createBackup } from './backup/backup.ts'
 import { ConfigService } from './config-service.ts'
 import { createReporter } from './create-reporter.ts'
+import { startControlApi } from './control-api/control-api.ts'
+import type { ControlParts } from './control-api/control-endpoints.ts'
 import { DrainSwitch } from './drain-switch.ts'
 import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
@@ -110,6 +113,14 @@ export async function runGateway(
     drain,
     instance,
   }
+  const controlParts: ControlParts = {
+    health,
+    config: () => config.serving,
+    plugins: pluginRegistry,
+    reloadWorkers: () => {
+      supervisor.renewAll().catch((err) => log.error({ err }, 'workers could not be replaced'))
+    },
+  }
   const { inherited } = lifecycle
   const status = await startStatusServer(settings.statusListen, inherited.status, parts)
   const metrics = await startMetricsServer(
@@ -119,6 +130,9 @@ export async function runGateway(
   )
   lifecycle.serveOperators(status, metrics)
   log.info({ status: status.address, metrics: metrics.address }, 'gateway starting')
+  const controlApi =
+    settings.controlApiListen &&
+    startControlApi(settings.controlApiListen, controlParts, component('control-api'))
   void instance?.start(createInstanceReport(parts, status.address))
   supervisor.start()
   void endOrphans(settings.dataDir, settings.drainTimeoutMs, component('supervisor'))
@@ -129,6 +143,7 @@ export async function runGateway(
     reload: (next) => lifecycle.reload(next),
     handOver: () => lifecycle.handOver(),
     async stop() {
+      controlApi?.close()
       await lifecycle.stop()
       await Promise.all([health.stop(), instance?.stop()])
     },

@@ -198,6 +198,11 @@ export class Supervisor implements ConfigEvents {
     return done
   }
 
+  /** Replaces all workers as `replaceAll` does, with the settings that they have: all code is loaded anew. */
+  renewAll(): Promise<void> {
+    return this.replaceAll({ ...this.#settings })
+  }
+
   /** Lets all workers finish what they have; those that are not done in time are killed. */
   async stop(timeoutMs: number): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)

@@ -70,7 +70,7 @@ export function createResourceValidator(findPlugin: PluginLookup): ResourceValid
       checkLua(kind, value) ??
       checkSchema(kind, value) ??
       RESOURCE_SHAPES[kind].checkRules?.(value) ??
-      checkConditions(value) ??
+      checkConditions(kind, value) ??
       checkPluginParts(kind, value, plugins)
     return reason === undefined ? { ok: true, value } : { ok: false, reason }
   }
@@ -113,8 +113,10 @@ function checkLua(kind: ResourceKind, value: unknown): string | undefined {
 }
 
 /** Conditions are compiled to be checked: patterns and addresses in them too. */
-function checkConditions({ vars }: { vars?: unknown }): string | undefined {
-  const problem = vars === undefined ? undefined : checkExpression(vars)
+function checkConditions(kind: ResourceKind, value: object): string | undefined {
+  if (kind !== 'routes') return undefined
+  const { vars } = value as ResourceOf<'routes'>
+  const problem = vars && checkExpression(vars)
   return problem && `failed to validate the 'vars' expression: ${problem}`
 }
 

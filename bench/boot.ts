@@ -66,6 +66,7 @@ async function boot(dataDir: string): Promise<number> {
       HOLDFAST_WORKERS: WORKERS,
       HOLDFAST_HTTP_LISTEN: '127.0.0.1:0',
       HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+      HOLDFAST_CONTROL_API_LISTEN: 'off',
       HOLDFAST_STATUS_LISTEN: `127.0.0.1:${STATUS_PORT}`,
     },
     stdio: ['ignore', process.env['VERBOSE'] ? 'inherit' : 'ignore', 'inherit'],

@@ -96,6 +96,7 @@ export async function startHoldfast(nodePort: number): Promise<Peer> {
       HOLDFAST_HTTP_LISTEN: `127.0.0.1:${http}`,
       HOLDFAST_STATUS_LISTEN: `127.0.0.1:${status}`,
       HOLDFAST_METRICS_LISTEN: `127.0.0.1:${metrics}`,
+      HOLDFAST_CONTROL_API_LISTEN: 'off',
       HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION: '100000000',
     },
     stdio: 'inherit',

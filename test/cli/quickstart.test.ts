@@ -44,6 +44,7 @@ function quickstart(t: TestContext, dataDir: string, env: Record<string, string>
     HOLDFAST_ADMIN_LISTEN: '127.0.0.1:0',
     HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
     HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+    HOLDFAST_CONTROL_API_LISTEN: '127.0.0.1:0',
     ...env,
   })
 }

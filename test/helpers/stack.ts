@@ -26,6 +26,8 @@ export interface Gateway extends HoldfastProcess {
   readonly statusUrl: string
   readonly metricsUrl: string
   readonly dataDir: string
+  /** Base URL of the control API; resolves once it listens. */
+  controlApiUrl(): Promise<string>
   /** `/status/sync` as it is now. */
   // biome-ignore lint/suspicious/noExplicitAny: read field by field in tests
   sync(): Promise<any>
@@ -80,6 +82,7 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
     HOLDFAST_HTTP_LISTEN: '127.0.0.1:0',
     HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
     HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+    HOLDFAST_CONTROL_API_LISTEN: '127.0.0.1:0',
     // A test machine that is busy with other tests is not what the gateway should shed load for.
     HOLDFAST_OVERLOAD_LOOP_DELAY_MS: '5000',
     ...options.env,
@@ -98,6 +101,9 @@ export async function startGateway(t: TestContext, options: GatewayOptions): Pro
     statusUrl,
     metricsUrl: baseUrl(starting['metrics']),
     dataDir,
+    async controlApiUrl() {
+      return baseUrl((await process.waitForLog('control API listening'))['address'])
+    },
     sync: async () => (await fetch(`${statusUrl}/status/sync`)).json(),
   }
 }

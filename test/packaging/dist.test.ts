@@ -42,6 +42,7 @@ suite('the built program', () => {
         HOLDFAST_HTTP_LISTEN: '127.0.0.1:0',
         HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
         HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+        HOLDFAST_CONTROL_API_LISTEN: '127.0.0.1:0',
       },
       stdio: ['ignore', 'pipe', 'inherit'],
     })

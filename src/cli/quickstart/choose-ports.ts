@@ -10,6 +10,8 @@ export interface Listeners {
   admin: ListenAddress
   status: ListenAddress
   metrics: ListenAddress
+  /** Undefined = off. */
+  controlApi: ListenAddress | undefined
 }
 
 const REASONS: Record<string, string> = {
@@ -41,11 +43,19 @@ export async function choosePorts(settings: QuickstartSettings): Promise<Listene
       return address
     }
   }
+  /** Prometheus listens on the same port as a rule: nobody should have to care. */
+  async function chooseControlApi({ host, port }: ListenAddress): Promise<ListenAddress> {
+    const probe = await listen({ host, port }).catch(() => undefined)
+    if (probe === undefined) return choose('HOLDFAST_CONTROL_API_LISTEN', { host, port: 0 })
+    probes.push(probe)
+    return { host, port: (probe.address() as AddressInfo).port }
+  }
   const listeners = {
     http: await Promise.all(settings.httpListen.map((one) => choose('HOLDFAST_HTTP_LISTEN', one))),
     admin: await choose('HOLDFAST_ADMIN_LISTEN', settings.adminListen),
     status: await choose('HOLDFAST_STATUS_LISTEN', settings.statusListen),
     metrics: await choose('HOLDFAST_METRICS_LISTEN', settings.metricsListen),
+    controlApi: settings.controlApiListen && (await chooseControlApi(settings.controlApiListen)),
   }
   await Promise.all(probes.map((probe) => new Promise((done) => probe.close(done))))
   if (problems.length > 0) throw new GatewayError('GW_LISTEN_FAILED', problems.join('\n'))

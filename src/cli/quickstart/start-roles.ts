@@ -37,6 +37,8 @@ export async function startRoles(options: RoleOptions): Promise<void> {
     HOLDFAST_ADMIN_LISTEN: formatListenAddress(listeners.admin),
     HOLDFAST_STATUS_LISTEN: formatListenAddress(listeners.status),
     HOLDFAST_METRICS_LISTEN: formatListenAddress(listeners.metrics),
+    HOLDFAST_CONTROL_API_LISTEN:
+      listeners.controlApi === undefined ? 'off' : formatListenAddress(listeners.controlApi),
     ...(keyringFile !== undefined && { HOLDFAST_KEYRING_FILE: keyringFile }),
   })
   const control = startChild('control', { ...env, HOLDFAST_ADMIN_KEY: adminKey }, options)

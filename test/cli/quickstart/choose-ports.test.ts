@@ -13,6 +13,7 @@ function settingsWith(env: Record<string, string>) {
       HOLDFAST_ADMIN_LISTEN: '127.0.0.1:0',
       HOLDFAST_STATUS_LISTEN: '127.0.0.1:0',
       HOLDFAST_METRICS_LISTEN: '127.0.0.1:0',
+      HOLDFAST_CONTROL_API_LISTEN: '127.0.0.1:0',
       ...env,
     },
   })
@@ -20,9 +21,9 @@ function settingsWith(env: Record<string, string>) {
 
 suite('choose ports', () => {
   test('puts different free ports in place of port 0', async () => {
-    const { http, admin, status, metrics } = await choosePorts(settingsWith({}))
-    const ports = [...http, admin, status, metrics].map(({ port }) => port)
-    assert.equal(new Set(ports).size, 5)
+    const { http, admin, status, metrics, controlApi } = await choosePorts(settingsWith({}))
+    const ports = [...http, admin, status, metrics, controlApi].map((one) => one?.port ?? 0)
+    assert.equal(new Set(ports).size, 6)
     assert.ok(ports.every((port) => port > 0))
   })
 
@@ -35,6 +36,18 @@ suite('choose ports', () => {
       code: 'GW_LISTEN_FAILED',
       message: `${address} (HOLDFAST_ADMIN_LISTEN) is in use by another program; stop it, or choose another port`,
     })
+  })
+
+  test('takes another port for the control API when its own is taken', async (t) => {
+    const server = createServer().listen({ host: '127.0.0.1', port: 0 })
+    t.after(() => server.close())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const taken = { HOLDFAST_CONTROL_API_LISTEN: `127.0.0.1:${port}` }
+    const { controlApi } = await choosePorts(settingsWith(taken))
+    assert.ok(controlApi !== undefined && controlApi.port > 0 && controlApi.port !== port)
+    const off = await choosePorts(settingsWith({ HOLDFAST_CONTROL_API_LISTEN: 'off' }))
+    assert.equal(off.controlApi, undefined)
   })
 
   test('names an address that is not of this machine', async () => {

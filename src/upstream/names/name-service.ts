@@ -70,12 +70,19 @@ export function createNameService(lookup: NameLookup, options: NameServiceOption
   let stopped = false
 
   function enqueue(entry: Entry): void {
-    if (running < MAX_LOOKUPS) void run(entry)
-    else queue.push(entry)
+    queue.push(entry)
+    startQueued()
+  }
+
+  function startQueued(): void {
+    while (running < MAX_LOOKUPS) {
+      const entry = queue.shift()
+      if (entry === undefined) return
+      if (entry.watchers.size > 0) void run(entry)
+    }
   }
 
   async function run(entry: Entry): Promise<void> {
-    if (entry.watchers.size === 0) return
     running++
     try {
       const { nodes, ttlMs } = await lookup.resolve(entry.query)
@@ -84,8 +91,7 @@ export function createNameService(lookup: NameLookup, options: NameServiceOption
       fail(entry, error as Error)
     }
     running--
-    const next = queue.shift()
-    if (next !== undefined) enqueue(next)
+    startQueued()
   }
 
   function settle(entry: Entry, nodes: readonly ResolvedNode[], ttlMs: number): void {

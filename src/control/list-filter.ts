@@ -64,8 +64,9 @@ function byReferences(kind: ResourceKind, text: string): Test[] {
 }
 
 function patternOf(argument: string, value: unknown): (text: string) => boolean {
+  const pattern = textOf(argument, value)
   try {
-    const regex = compileRegex(textOf(argument, value))
+    const regex = compileRegex(pattern)
     return (text) => regex.test(text)
   } catch (error) {
     throw invalid(argument, (error as Error).message)

@@ -11,14 +11,11 @@ suite('servedResources', () => {
   })
 
   const refused = [
-    { kind: 'routes', body: { uri: '/a', upstream, vars: [['arg_a', '==', 'b']] }, field: 'vars' },
-    { kind: 'routes', body: { uri: '/a', upstream, remote_addr: '::1' }, field: 'remote_addr' },
-    { kind: 'upstreams', body: { ...upstream, type: 'ewma' }, field: 'type' },
     { kind: 'upstreams', body: { ...upstream, scheme: 'grpc' }, field: 'scheme' },
     {
       kind: 'services',
-      body: { upstream: { ...upstream, retry_timeout: 1 } },
-      field: 'upstream.retry_timeout',
+      body: { upstream: { ...upstream, scheme: 'grpc' } },
+      field: 'upstream.scheme',
     },
   ] as const
   for (const { kind, body, field } of refused) {
@@ -26,6 +23,19 @@ suite('servedResources', () => {
       const decoded = servedResources.decode(kind, body)
       assert.equal(decoded.ok, false)
       assert.match(decoded.ok ? '' : decoded.reason, new RegExp(`"${field}" asks for`))
+    })
+  }
+
+  const badConditions = [
+    { vars: [['arg_a', '~~', '(']], reason: /'vars' expression: regular expression/ },
+    { vars: [['arg_a', '~~', '(a+)\\1']], reason: /back-references/ },
+    { vars: [['remote_addr', 'ipmatch', ['10.0.0.0/40']]], reason: /invalid ip address or CIDR/ },
+    { vars: [['post_arg.a[?(@.b)]', '==', 'c']], reason: /is no path/ },
+  ]
+  for (const { vars, reason } of badConditions) {
+    test(`refuses ${JSON.stringify(vars)}, which can't be compiled`, () => {
+      const decoded = servedResources.decode('routes', { uri: '/a', upstream, vars })
+      assert.match(decoded.ok ? '' : decoded.reason, reason)
     })
   }
 

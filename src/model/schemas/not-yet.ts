@@ -9,9 +9,6 @@ const BODY_VARIABLE = /\$\{?\s*(?:request_body|post_arg|graphql_)/
  */
 const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) => boolean>>>> = {
   routes: {
-    vars: present,
-    remote_addr: present,
-    remote_addrs: present,
     enable_websocket: (value) => value === true,
   },
   services: { enable_websocket: (value) => value === true },

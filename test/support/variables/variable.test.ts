@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { suite, test } from 'node:test'
 import { ConfigError } from '../../../src/model/errors.ts'
 import {
@@ -110,6 +111,12 @@ suite('variables', () => {
     assert.match(read('msec') ?? '', /^\d{10}\.\d{3}$/)
     assert.match(read('time_iso8601') ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$/)
     assert.match(read('time_local') ?? '', /^\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}$/)
+  })
+
+  test('docs/variables.md lists all of a fixed name', async () => {
+    const docs = await readFile(new URL('../../../docs/variables.md', import.meta.url), 'utf8')
+    const missing = [...REQUEST_VARIABLES.keys()].filter((name) => !docs.includes(`\`${name}\``))
+    assert.deepEqual(missing, [])
   })
 
   test('names of what is in the body say so', () => {

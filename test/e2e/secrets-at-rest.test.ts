@@ -58,11 +58,24 @@ suite('secrets at rest', () => {
       }),
       await control.admin('GET', '/ssls/1'),
       await control.admin('GET', '/ssls'),
+      await control.admin('PUT', '/secrets/vault/1', {
+        ...{ uri: 'http://127.0.0.1:8200', prefix: 'kv', token: canary },
+      }),
+      await control.admin('GET', '/secrets'),
     ]
     assert.deepEqual(
       answers.map(({ status }) => status),
-      [201, 200, 400, 200, 200],
+      [201, 200, 400, 200, 200, 201, 200],
     )
+    // Objects of all kinds travel, whether anything serves them or not.
+    for (const [path, body] of [
+      ['/protos/1', { content: 'syntax = "proto3";' }],
+      ['/stream_routes/1', { upstream: { nodes: { [node.address]: 1 } } }],
+      ['/consumers/jack', { username: 'jack' }],
+      ['/consumers/jack/credentials/one', { desc: 'none yet' }],
+    ] as const) {
+      assert.equal((await control.admin('PUT', path, body)).status, 201, path)
+    }
     const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
     await control.admin('PUT', '/routes/1', { uri: '/', upstream })
     await until(async () => (await fetch(`${gateway.url}/`)).ok)

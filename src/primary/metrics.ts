@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { isUsable } from '../model/health.ts'
 import type { ListenAddress } from './acceptor.ts'
 import { TIERS } from './config-tier.ts'
+import { showUpstream } from './control-api/health-answers.ts'
 import { type HttpListener, listenHttp } from './http-listener.ts'
 import type { StatusParts } from './status.ts'
 
@@ -168,7 +170,39 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     Object.entries(s.supervisor.stats.pluginErrors),
   )
 
+  registerNodeHealth(registry, parts.health)
+
   return { text: () => registry.metrics(), type: registry.contentType }
+}
+
+/** One value per checked node; under APISIX's name too, which its dashboards and alerts know. */
+function registerNodeHealth(registry: Registry, health: StatusParts['health']): void {
+  new Gauge({
+    name: 'holdfast_upstream_node_healthy',
+    help: '1 while the node gets requests, 0 while checks or ejection keep it from them.',
+    labelNames: ['upstream', 'node'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { owner: upstream, nodes } of health.upstreams) {
+        for (const { key: node, usable } of nodes) this.set({ upstream, node }, +usable)
+      }
+    },
+  })
+  new Gauge({
+    name: 'apisix_upstream_status',
+    help: 'Upstream status from health check.',
+    labelNames: ['name', 'ip', 'port'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { name, nodes } of health.upstreams.map(showUpstream)) {
+        for (const { ip, port, status } of nodes) {
+          this.set({ name, ip, port }, +isUsable(status))
+        }
+      }
+    },
+  })
 }
 
 /** Serves the metrics on `/metrics` and, as APISIX has it, on `/apisix/prometheus/metrics`. */

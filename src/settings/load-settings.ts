@@ -140,7 +140,8 @@ function sharedListeners(values: Values): string[] {
   const problems: string[] = []
   const earlier: { name: string; address: ListenAddress }[] = []
   for (const [name, value] of Object.entries(values)) {
-    if (!name.endsWith('_LISTEN')) continue
+    // Undefined: one that is turned off.
+    if (!name.endsWith('_LISTEN') || value === undefined) continue
     for (const address of [value].flat() as ListenAddress[]) {
       const other = earlier.find((candidate) => listenersCollide(candidate.address, address))
       if (other !== undefined && other.name !== name) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { suite, test } from 'node:test'
 import { ConfigError } from '../../../src/model/errors.ts'
+import { REQUEST_VARIABLES } from '../../../src/support/variables/request-variables.ts'
 import {
   compileValue,
   compileVariable,

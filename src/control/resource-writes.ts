@@ -38,7 +38,7 @@ export function createResourceWrites(
     if (!given.ok) return given.answer
     const forbidden = findForbidden(given.value)
     if (forbidden) return refuse(forbidden)
-    const named = nameForPut(given.value, request)
+    const named = nameForPut(definition, given.value, request)
     if (!named.ok) return named.answer
     const valid = validate(named.value)
     if (!valid.ok) return valid.answer
@@ -71,7 +71,7 @@ export function createResourceWrites(
       if (!stored) return { op: 'none', answer: keyNotFound() }
       const patched = applyPatch(stored.body, request, now())
       if (!patched.ok) return { op: 'none', answer: patched.answer }
-      const named = nameForPut(patched.value, request)
+      const named = nameForPut(definition, patched.value, request)
       if (!named.ok) return { op: 'none', answer: named.answer }
       const valid = validate(named.value)
       return valid.ok ? replace(tx, id, valid.value, stored) : { op: 'none', answer: valid.answer }
@@ -101,21 +101,6 @@ export function createResourceWrites(
       const answer = checkPreconditions(request, stored?.revision)
       return answer === undefined ? decide(tx, stored) : { op: 'none', answer }
     })
-  }
-
-  /** Puts the key from the URL into the object, where both must agree. */
-  function nameForPut(body: ResourceBody, { id, scope }: AdminRequest): Step<ResourceBody> {
-    const own = body[key]
-    if (key === 'username') {
-      return id === undefined || own === undefined || own === id
-        ? { ok: true, value: body }
-        : stop(refuse('wrong username'))
-    }
-    const named = own === undefined ? id : wholeId(own, scope)
-    if (named === undefined) return stop(refuse(`missing ${label} id`))
-    if (named !== (id ?? named)) return stop(refuse(`wrong ${label} id`))
-    const isOwn = id === undefined && scope === undefined
-    return { ok: true, value: isOwn ? body : { ...body, id: named } }
   }
 
   /**
@@ -171,6 +156,24 @@ export function createResourceWrites(
     PATCH: unsupported.includes('PATCH') ? notOffered('PATCH') : patch,
     DELETE: remove,
   }
+}
+
+/** Puts the key from the URL into the object, where both must agree. */
+function nameForPut(
+  { key, label }: ResourceDefinition,
+  body: ResourceBody,
+  { id, scope }: AdminRequest,
+): Step<ResourceBody> {
+  const own = body[key]
+  if (key === 'username') {
+    const agree = id === undefined || own === undefined || own === id
+    return agree ? { ok: true, value: body } : stop(refuse('wrong username'))
+  }
+  const named = own === undefined ? id : wholeId(own, scope)
+  if (named === undefined) return stop(refuse(`missing ${label} id`))
+  if (named !== (id ?? named)) return stop(refuse(`wrong ${label} id`))
+  const isOwn = id === undefined && scope === undefined
+  return { ok: true, value: isOwn ? body : { ...body, id: named } }
 }
 
 function applyPatch(

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { isUsable } from '../model/health.ts'
+import { droppedLogLines } from '../support/logger.ts'
 import type { ListenAddress } from './acceptor.ts'
 import { TIERS } from './config-tier.ts'
 import { showUpstream } from './control-api/health-answers.ts'
@@ -125,6 +126,11 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     'worker_event_loop_delay_p99_seconds',
     'Worst 99th percentile of all workers in the last half second.',
     (s) => s.supervisor.stats.eventLoopDelayP99Ms / 1000,
+  )
+  counter(
+    'log_lines_dropped_total',
+    'Log lines that were lost: their reader did not read, or the file could not be written.',
+    (s) => s.supervisor.stats.droppedLogLines + droppedLogLines(),
   )
   gauge('worker_resident_bytes', 'Memory of all workers.', (s) => s.supervisor.stats.residentBytes)
 

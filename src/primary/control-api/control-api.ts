@@ -67,8 +67,9 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   const answer = answerRequest(parts, request)
-  const { status, items, contentType = 'application/json' } = answer
-  const type = answer.body === undefined && items === undefined ? 'text/plain' : contentType
+  const { status, items, body } = answer
+  const isJson = items !== undefined || typeof body === 'object'
+  const type = answer.contentType ?? (isJson ? 'application/json' : 'text/plain')
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
   if (request.method === 'HEAD') response.end()
   else if (items === undefined) response.end(textOf(answer))

@@ -1,3 +1,4 @@
+import type { NodeState } from '../../model/health.ts'
 import type { HealthService, UpstreamHealth } from '../health/health-service.ts'
 import type { WatchedNode } from '../health/watched-node.ts'
 import type { ServingConfig } from '../serving-config.ts'
@@ -13,7 +14,7 @@ export interface ShownNode {
   hostname: string
   ip: string
   port: number
-  status: string
+  status: NodeState
   counter: { success: number; http_failure: number; tcp_failure: number; timeout_failure: number }
 }
 

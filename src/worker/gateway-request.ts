@@ -25,6 +25,8 @@ export class GatewayRequest implements Identified {
   identity: StoredEntry | undefined
   plan: RoutePlan | undefined
   responseHeaders: RawHeaders | undefined
+  /** Write down every attempt, also those that went well. */
+  recording = false
   answeredByNode = false
   bodyBytes: Buffer | undefined
   readonly #maxBodyBytes: number
@@ -178,6 +180,13 @@ export class GatewayRequest implements Identified {
   get upstreamRecord(): UpstreamRecord {
     this.#upstream ??= new UpstreamRecord()
     return this.#upstream
+  }
+
+  /** Hears of each attempt. One that no plugin and no header will tell of is not written down. */
+  noteAttempt(node: string, status: number): void {
+    if (this.recording || status >= 500 || this.#upstream !== undefined) {
+      this.upstreamRecord.noteAttempt(node, status)
+    }
   }
 
   async readBody(maxBytes = this.#maxBodyBytes): Promise<Buffer> {

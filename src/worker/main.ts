@@ -119,6 +119,7 @@ function createWorker(settings: WorkerSettings): Worker {
     isTrusted,
     normalizePath: createPathNormalizer(routing),
     maxBufferedBodyBytes,
+    alwaysShowStatus: settings.upstream.alwaysShowStatus,
   })
   const handler = withHealthPath(
     settings.healthPath,

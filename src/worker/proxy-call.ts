@@ -5,6 +5,7 @@ import type { PendingRequest, RawHeaders, ResponseSink } from '../model/http-mes
 import type { Reply } from '../plugins/contract.ts'
 import { removeField } from '../support/header-fields.ts'
 import type { Logger } from '../support/logger.ts'
+import { upstreamStatusHeader } from '../upstream/status-header.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { RequestAbortedError, RequestTooLargeError } from './buffered-body.ts'
 import type { GatewayRequest } from './gateway-request.ts'
@@ -21,6 +22,8 @@ const MAX_DROPPED_BYTES = 65_536
 export interface CallServices {
   readonly stats: StatsCollector
   readonly log: Logger
+  /** X-APISIX-Upstream-Status on every response, not only where the last node failed. */
+  readonly alwaysShowStatus: boolean
 }
 
 /**
@@ -76,8 +79,8 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
 
   #send(upstream: Upstream, request: GatewayRequest): void {
     const { exchange } = request
-    const record = this.#plugins === undefined ? undefined : request.upstreamRecord
-    record?.start()
+    request.recording = this.#plugins !== undefined || this.#services.alwaysShowStatus
+    if (request.recording) request.upstreamRecord.start()
     this.#pending = upstream.send(
       {
         method: request.method,
@@ -87,7 +90,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
         host: request.forwardHost,
         body: request.body,
         context: request,
-        attempts: record,
+        attempts: request,
       },
       this,
       request.plan?.timeouts,
@@ -103,6 +106,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
 
   onHead(status: number, reason: string, raw: RawHeaders): void {
     const headers = responseHeaders(raw)
+    if (status >= 500 || this.#services.alwaysShowStatus) this.#showStatuses(headers)
     if (this.#plugins === undefined) {
       this.request.exchange.respond(status, reason, headers, contentLength(raw))
       return
@@ -154,6 +158,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   /** A plugin's reply. `body` is what goes out of it. */
   answer(reply: Reply, body: unknown): void {
     const { headers, bytes } = encodeReply(reply, body)
+    if (this.request.recording || reply.status >= 500) this.#showStatuses(headers)
     this.#answerSelf(new MutableHead(reply.status, '', headers, bytes.length, false), bytes)
   }
 
@@ -207,6 +212,12 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     removeField(head.headers, 'content-length')
     if (length !== undefined) head.headers.push('content-length', String(length))
     this.request.exchange.respond(head.status, head.reason, head.headers, length)
+  }
+
+  #showStatuses(headers: RawHeaders): void {
+    const { statuses } = this.request.upstream
+    const value = upstreamStatusHeader(statuses, this.#services.alwaysShowStatus)
+    if (value !== undefined) headers.push('X-APISIX-Upstream-Status', value)
   }
 
   #drop(chunk: Buffer): boolean {

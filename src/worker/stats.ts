@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { WorkerStats } from '../model/ipc.ts'
+import { droppedLogLines } from '../support/logger.ts'
 
 const NANOSECONDS_PER_MS = 1_000_000
 
@@ -70,6 +71,7 @@ export class StatsCollector {
       pluginErrors: Object.fromEntries(this.#pluginErrors),
       eventLoopDelayP99Ms,
       residentBytes: this.#readResidentBytes(),
+      droppedLogLines: droppedLogLines(),
     }
   }
 }

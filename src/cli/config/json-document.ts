@@ -1,8 +1,9 @@
+import { createJsonPlaces } from './json-places.ts'
 import { JsonSyntaxError, walkJson } from './json-walk.ts'
 import {
-  type DocumentPath,
+  createPositions,
   type ParsedText,
-  positionAt,
+  type Position,
   type TextProblem,
 } from './source-document.ts'
 
@@ -10,33 +11,33 @@ const MAX_DUPLICATES = 20
 
 /** Reads a JSON text. Positions are looked for when asked: most documents are never asked. */
 export function parseJsonDocument(text: string): ParsedText {
+  const positionOf = createPositions(text)
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    return { ok: false, problems: [findSyntaxError(text)] }
+    return { ok: false, problems: [findSyntaxError(text, positionOf)] }
   }
-  const problems = findDuplicateKeys(text)
+  const problems = findDuplicateKeys(text, positionOf)
   if (problems.length > 0) return { ok: false, problems }
-  const locate = (path: DocumentPath) => positionAt(text, findOffset(text, path))
-  return { ok: true, document: { value, locate } }
+  const placeOf = createJsonPlaces(text)
+  return { ok: true, document: { value, locate: (path) => positionOf(placeOf(path)) } }
 }
 
-function findSyntaxError(text: string): TextProblem {
+type PositionOf = (offset: number) => Position
+
+function findSyntaxError(text: string, positionOf: PositionOf): TextProblem {
   try {
     walkJson(text, { enter() {}, open() {} })
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return problemAt(text, error.offset, error.message)
+    if (error instanceof JsonSyntaxError)
+      return { ...positionOf(error.offset), message: error.message }
   }
-  return problemAt(text, 0, 'it is not valid JSON')
-}
-
-function problemAt(text: string, offset: number, message: string): TextProblem {
-  return { ...positionAt(text, offset), message }
+  return { ...positionOf(0), message: 'it is not valid JSON' }
 }
 
 /** JSON.parse takes the last of several: what the first said would be lost in silence. */
-function findDuplicateKeys(text: string): TextProblem[] {
+function findDuplicateKeys(text: string, positionOf: PositionOf): TextProblem[] {
   const problems: TextProblem[] = []
   const known: Map<string, number>[] = []
   const visitor = {
@@ -48,10 +49,9 @@ function findDuplicateKeys(text: string): TextProblem[] {
       const first = known[depth]?.get(key)
       if (first === undefined) known[depth]?.set(key, offset)
       else {
-        const { line } = positionAt(text, first)
-        problems.push(
-          problemAt(text, offset, `the key ${JSON.stringify(key)} is in line ${line} too`),
-        )
+        const { line } = positionOf(first)
+        const message = `the key ${JSON.stringify(key)} is in line ${line} too`
+        problems.push({ ...positionOf(offset), message })
       }
     },
   }
@@ -59,30 +59,7 @@ function findDuplicateKeys(text: string): TextProblem[] {
     walkJson(text, visitor)
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error
-    problems.push(problemAt(text, error.offset, error.message))
+    problems.push({ ...positionOf(error.offset), message: error.message })
   }
   return problems
-}
-
-const FOUND = Symbol('found')
-
-function findOffset(text: string, path: DocumentPath): number {
-  let offset = 0
-  let matched = 0
-  try {
-    walkJson(text, {
-      open() {},
-      enter(depth, key, at) {
-        // A sibling of what was matched: what is looked for is not in there.
-        if (depth < matched) throw FOUND
-        if (depth > matched || key !== path[depth]) return
-        offset = at
-        matched++
-        if (matched === path.length) throw FOUND
-      },
-    })
-  } catch (reason) {
-    if (reason !== FOUND) throw reason
-  }
-  return offset
 }

@@ -29,19 +29,25 @@ const ATOM = /(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-
  * words that are fit to be shown, what is wrong. @throws JsonSyntaxError
  */
 export function walkJson(text: string, visitor: JsonVisitor): void {
-  const walk = new Walk(text, visitor)
+  const walk = new Walk(text, visitor, 0)
   walk.value(0)
   walk.end()
+}
+
+/** Walks only the value that begins at an offset. */
+export function walkJsonValue(text: string, visitor: JsonVisitor, offset: number): void {
+  new Walk(text, visitor, offset).value(0)
 }
 
 class Walk {
   readonly #text: string
   readonly #visitor: JsonVisitor
-  #at = 0
+  #at: number
 
-  constructor(text: string, visitor: JsonVisitor) {
+  constructor(text: string, visitor: JsonVisitor, offset: number) {
     this.#text = text
     this.#visitor = visitor
+    this.#at = offset
   }
 
   value(depth: number): void {

@@ -24,17 +24,23 @@ export type ParsedText =
   | { ok: true; document: SourceDocument }
   | { ok: false; problems: TextProblem[] }
 
-/** Line and column of a place in a text. */
-export function positionAt(text: string, offset: number): Position {
-  let line = 1
-  let start = 0
-  for (
-    let next = text.indexOf('\n');
-    next >= 0 && next < offset;
-    next = text.indexOf('\n', start)
-  ) {
-    line++
-    start = next + 1
+/** Tells line and column of places in a text; its lines are counted once. */
+export function createPositions(text: string): (offset: number) => Position {
+  let starts: number[] | undefined
+  return (offset) => {
+    starts ??= lineStarts(text)
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2)
+      if ((starts[middle] ?? 0) <= offset) low = middle
+      else high = middle - 1
+    }
+    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
   }
-  return { line, column: offset - start + 1 }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
+  return starts
 }

@@ -2,8 +2,6 @@ import Type, { type Static } from 'typebox'
 import { Dictionary } from './dictionary.ts'
 import { METADATA } from './fragments.ts'
 
-export { isCredentialId } from '../credential-id.ts'
-
 const { id: _freeId, ...WITHOUT_ID } = METADATA
 
 /** One of a consumer's secrets: what proves that a request is the consumer's. */

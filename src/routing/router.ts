@@ -3,8 +3,9 @@ import type { RouterMode } from '../model/routing.ts'
 import { compileHosts } from './host-set.ts'
 import { HostTable, parseHostPattern } from './host-table.ts'
 import type { MatchRequest, MatchRule } from './match-rule.ts'
+import { PatternIndex } from './pattern-index.ts'
 import type { SlotEntry } from './slot.ts'
-import { type Schedule, SlotIndex } from './slot-index.ts'
+import type { Schedule } from './slot-index.ts'
 import { parseUri, type UriPattern } from './uri-pattern.ts'
 
 export type { MatchRequest, MatchRule } from './match-rule.ts'
@@ -37,7 +38,8 @@ export interface Router<T> {
 interface Placement<T> {
   readonly needsBody: boolean
   readonly hosts: readonly string[]
-  readonly places: readonly { readonly pattern: string; readonly entry: SlotEntry<T> }[]
+  readonly prefixes: readonly string[]
+  readonly entries: readonly SlotEntry<T>[]
 }
 
 /** Bucket of routes without hosts; host buckets count from 1. */
@@ -59,7 +61,7 @@ export function createRouter<T>({
   const hostsFirst = mode === 'radixtree_host_uri'
   const withParameters = mode === 'radixtree_uri_with_parameter'
   const hosts = new HostTable()
-  const index = new SlotIndex<T>(schedule)
+  const index = new PatternIndex<T>(schedule)
   const placements = new Map<string, Placement<T>>()
   let readingBody = 0
 
@@ -67,24 +69,22 @@ export function createRouter<T>({
     const { uris, ruleHosts } = parseRule(rule, withParameters)
     const needsBody = rule.needsBody === true
     const hasHost = hostsFirst || ruleHosts.length === 0 ? undefined : compileHosts(ruleHosts)
-    const entries = uris.map((uri) => ({ uri, entry: createEntry(id, rule, uri, value, hasHost) }))
+    const entries = uris.map((uri) => createEntry(id, rule, uri, value, hasHost))
     const placedHosts = hostsFirst ? ruleHosts : []
     const prefixes = placedHosts.map((host) => hosts.acquire(host))
     if (prefixes.length === 0) prefixes.push(ANY_HOST)
-    const places = prefixes.flatMap((prefix) =>
-      entries.map(({ uri, entry }) => {
-        const pattern = `${prefix}${uri.literal}${uri.isPrefix ? '*' : ''}`
-        index.add(pattern, entry)
-        return { pattern, entry }
-      }),
-    )
+    for (const prefix of prefixes) {
+      for (const entry of entries) index.add(prefix, entry.uri, entry)
+    }
     if (needsBody) readingBody++
-    return { needsBody, hosts: placedHosts, places }
+    return { needsBody, hosts: placedHosts, prefixes, entries }
   }
 
   function displace(placement: Placement<T>): void {
     if (placement.needsBody) readingBody--
-    for (const { pattern, entry } of placement.places) index.remove(pattern, entry)
+    for (const prefix of placement.prefixes) {
+      for (const entry of placement.entries) index.remove(prefix, entry.uri, entry)
+    }
     for (const host of placement.hosts) hosts.release(host)
   }
 
@@ -130,7 +130,7 @@ export function createRouter<T>({
 
 function findInHosts<T>(
   hosts: HostTable,
-  index: SlotIndex<T>,
+  index: PatternIndex<T>,
   request: MatchRequest,
   stopsAtBody: boolean,
 ): SlotEntry<T> | undefined {

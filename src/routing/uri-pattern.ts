@@ -15,7 +15,8 @@ export interface UriPattern {
   readonly read?: ReadParameters
 }
 
-const MAX_URI_LENGTH = 4096
+/** Longest uri of a route. */
+export const MAX_URI_LENGTH = 4096
 
 /**
  * Takes a uri apart as lua-resty-radixtree does in APISIX's default mode: everything before the

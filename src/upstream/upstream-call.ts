@@ -20,6 +20,8 @@ export interface UpstreamSetup {
   readonly retryTimeoutMs: number
   readonly budget: RetryBudget | undefined
   readonly observer: UpstreamObserver | undefined
+  /** Another attempt begins. */
+  readonly onRetry: (() => void) | undefined
 }
 
 /** RFC 9110, section 9.2.2: sending one of these twice does what sending it once does. */
@@ -148,7 +150,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     const next = this.#nextNode(this.#tried)
     if (next === undefined) return false
     this.#node = next
-    this.#setup.observer?.onRetry?.(next)
+    this.#setup.onRetry?.()
     this.#send(false)
     return true
   }

@@ -36,6 +36,4 @@ export interface UpstreamObserver {
   onResponse?(node: UpstreamNode, status: number): void
   /** The attempt failed, before or after its head. Not called when the client is to blame. */
   onFailure?(node: UpstreamNode, error: UpstreamError): void
-  /** An attempt failed, and another one begins, at `node`. */
-  onRetry?(node: UpstreamNode): void
 }

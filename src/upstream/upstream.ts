@@ -23,6 +23,8 @@ export interface UpstreamConfig extends NodeSetConfig {
   /** From the first attempt; no further one begins later. 0 or undefined = no limit. */
   readonly retryTimeoutMs?: number | undefined
   readonly retryBudget?: RetryBudgetConfig | undefined
+  /** Called for each further attempt; for metrics. */
+  readonly onRetry?: (() => void) | undefined
   /** How to choose among nodes of one priority; default round robin. */
   readonly createPicker?: CreatePicker | undefined
   /** With no node available, pick one all the same (default) rather than fail. */
@@ -84,6 +86,7 @@ class NodeUpstream implements Upstream {
   readonly #observer: UpstreamObserver | undefined
   readonly #waiting = new Set<WaitingCall>()
   #stopped = false
+  #released = false
 
   constructor(
     config: UpstreamConfig,
@@ -91,7 +94,7 @@ class NodeUpstream implements Upstream {
     observer: UpstreamObserver | undefined,
     names: NameService | undefined,
   ) {
-    const { retryTimeoutMs = 0, retryBudget } = config
+    const { retryTimeoutMs = 0, retryBudget, onRetry } = config
     this.#config = config
     this.#observer = observer
     this.#nodeSet = new NodeSet(config, clients, names, () => this.#onNodes())
@@ -100,6 +103,7 @@ class NodeUpstream implements Upstream {
       retryTimeoutMs,
       budget: retryBudget && new RetryBudget(retryBudget),
       observer,
+      onRetry,
     }
     observer?.onNodes?.(this.nodes)
   }
@@ -119,7 +123,8 @@ class NodeUpstream implements Upstream {
   stop(): void {
     this.#stopped = true
     // Those that wait for a name are under way: they go on with the answer.
-    if (this.#waiting.size > 0) return
+    if (this.#waiting.size > 0 || this.#released) return
+    this.#released = true
     this.#observer?.onNodes?.([])
     this.#nodeSet.stop()
   }

@@ -29,6 +29,8 @@ export interface UpstreamFactoryOptions {
   readonly names?: NameService | undefined
   /** PEM certificates that nodes are verified against; undefined = those that Node trusts. */
   readonly trustedCa?: readonly string[] | undefined
+  /** Called for each attempt after the first of a request. */
+  readonly onRetry?: (() => void) | undefined
 }
 
 /** Makes upstreams out of their configuration; all share the connections of one pool. */
@@ -53,7 +55,7 @@ export class UpstreamFactory {
    */
   create(body: StoredUpstream, owner = '', findCertificate?: CertificateLookup): Upstream {
     const { scheme = 'http', pass_host: passHost = 'pass', retry_timeout: retryTimeout = 0 } = body
-    const { forwardIfAllDown, observe, names } = this.#options
+    const { forwardIfAllDown, observe, names, onRetry } = this.#options
     return createUpstream(
       {
         nodes: configuredNodes(body.nodes ?? [], scheme),
@@ -70,6 +72,7 @@ export class UpstreamFactory {
         keepAlive: keepAliveOf(body),
         createPicker: pickerOf(body),
         forwardIfAllDown,
+        onRetry,
       },
       this.#clients,
       observe?.(body, owner),

@@ -249,6 +249,50 @@ suite('upstream: retries', () => {
     })
   }
 
+  test('no attempt begins after the time for retries', async (t) => {
+    const bad = await startNode(t, (socket, received) => {
+      if (received !== '') setTimeout(() => socket.resetAndDestroy(), 30)
+    })
+    const good = await answering(t, ok('b'))
+    for (const [retryTimeoutMs, code] of [
+      [10, 'GW_UPSTREAM_RESET'],
+      [0, undefined],
+      [5_000, undefined],
+    ] as const) {
+      const { upstream } = upstreamOf(t, { ports: [bad.port, good.port], retryTimeoutMs })
+      assert.equal((await send(upstream)).error?.code, code)
+    }
+  })
+
+  test('a retry budget ends the retries, not the requests', async (t) => {
+    const port = await refusingPort()
+    const { upstream, attempts } = upstreamOf(t, {
+      ports: [port, port],
+      retryBudget: { share: 0.25, minPerSecond: 0 },
+    })
+    for (let i = 0; i < 12; i++) {
+      assert.equal((await send(upstream)).error?.code, 'GW_UPSTREAM_CONNECT')
+    }
+    assert.equal(attempts.length, 15)
+  })
+
+  test('each attempt is recorded: status, 502 or 504', async (t) => {
+    const silent = await startNode(t, () => {})
+    const good = await answering(t, ok('c'))
+    const ports = [await refusingPort(), silent.port, good.port]
+    const timeouts = { connectMs: 1000, sendMs: 1000, readMs: 50 }
+    const { upstream } = upstreamOf(t, { ports, timeouts })
+    const recorded: string[] = []
+    const recorder = {
+      noteAttempt: (node: string, status: number) => recorded.push(`${node} ${status}`),
+    }
+    assert.equal((await send(upstream, { attempts: recorder })).text, 'c')
+    assert.deepEqual(
+      recorded,
+      ports.map((port, i) => `127.0.0.1:${port} ${[502, 504, 200][i]}`),
+    )
+  })
+
   test('nothing is retried once a byte of the response was delivered', async (t) => {
     const bad = await startNode(t, (socket, received) => {
       if (received !== '') socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')
@@ -293,6 +337,33 @@ suite('upstream: retries', () => {
     body.fail(new Error('client went away'))
     assert.equal((await done).error?.code, 'GW_UPSTREAM_RESET')
     assert.deepEqual(attempts, [])
+  })
+})
+
+suite('upstream: connections of its own', () => {
+  test('at most so many idle ones, each for so many requests', async (t) => {
+    const node = await answering(t, ok('a'))
+    const keepAlive = { maxIdle: 1, idleMs: 60_000, maxRequests: 3 }
+    const { upstream } = upstreamOf(t, { ports: [node.port], keepAlive })
+    for (let i = 0; i < 4; i++) await send(upstream)
+    assert.equal(node.sockets.length, 2, 'the fourth request needs another connection')
+    await Promise.all([send(upstream), send(upstream), send(upstream)])
+    const open = () => node.sockets.filter(({ readableEnded }) => !readableEnded).length
+    while (open() > 1) await new Promise(setImmediate)
+    assert.equal(open(), 1)
+  })
+
+  test('not shared with upstreams of other limits', async (t) => {
+    const node = await answering(t, ok('a'))
+    const { upstream, clients } = upstreamOf(t, { ports: [node.port] })
+    const nodes = [{ host: '127.0.0.1', port: node.port, weight: 1 }]
+    const config = { nodes, scheme: 'http', timeouts: TIMEOUTS, passHost: 'pass' } as const
+    const other = createUpstream({ ...config, keepAlive: { idleMs: 1_000 } }, clients)
+    t.after(() => other.stop())
+    await send(upstream)
+    await send(other)
+    assert.equal(node.sockets.length, 2)
+    assert.equal(upstream.nodes[0]?.client.load, other.nodes[0]?.client.load, 'but its load is')
   })
 })
 

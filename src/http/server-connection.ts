@@ -81,9 +81,11 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
       return false
     }
     if (this.#inputEnded && this.#input.bytes === undefined) return false
-    if (this.#body === undefined || this.#body.started) return true
+    if (this.#body === undefined) return true
+    // An answer to a large upload that is still on its way: the rest will not be read.
+    if (!isWorthReading(this.#body)) return false
     // Nobody has asked for the body. One that waits for our 100 may come or not: nobody can tell.
-    return !this.#expectsContinue && isWorthReading(this.#body)
+    return this.#body.started || !this.#expectsContinue
   }
 
   dateLine(): string {

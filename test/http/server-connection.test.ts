@@ -93,6 +93,26 @@ suite('one connection', () => {
     assert.equal(countOf(received, 'Connection: close'), 1)
   })
 
+  test('says so when a large body that has begun will not be read to its end', async (t) => {
+    const answerEarly = (exchange: Exchange) => {
+      const onData = () => {
+        exchange.reply(200, [], 'early')
+        return true
+      }
+      exchange.body?.start({ onData, onEnd() {}, onError() {} })
+    }
+    const { client } = await startEngine(t, answerEarly)
+    for (const [length, said] of [
+      [1_000_000, 1],
+      [1_000, 0],
+    ] as const) {
+      const raw = await client()
+      raw.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\nabc`)
+      await raw.until((text) => text.endsWith('early'))
+      assert.equal(countOf(raw.received, 'Connection: close'), said, `${length} bytes`)
+    }
+  })
+
   test('persists for HTTP/1.0 clients that ask', async (t) => {
     const { talk } = await startEngine(t, ok)
     const old = 'GET / HTTP/1.0\r\n'

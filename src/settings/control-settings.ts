@@ -3,7 +3,7 @@ import { ADMIN_API_CATALOGUE, toAdminApiSettings } from './admin-api-settings.ts
 import { CATALOGUE } from './catalogue.ts'
 import { FALLBACK_CATALOGUE, toFallbackSettings } from './fallback-settings.ts'
 import { KEYRING_CATALOGUE, toKeys } from './keyring-settings.ts'
-import { loadSettings, type SettingsSource } from './load-settings.ts'
+import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
 import { PLUGIN_CATALOGUE, toPluginSettings } from './plugin-settings.ts'
 
 /** What `holdfast control` reads. */
@@ -32,7 +32,24 @@ export type ControlSettings = ReturnType<typeof toControlSettings>
 /** Settings of the control plane, decoded; throws SettingsError. */
 export function loadControlSettings(source: SettingsSource = {}): ControlSettings {
   const { values, envFile } = loadSettings(CONTROL_SCHEMA, source)
+  checkInstanceAges(values)
   return toControlSettings(values, envFile)
+}
+
+/** An instance is lost before it is offline, and offline before it is forgotten. */
+function checkInstanceAges(values: Static<typeof CONTROL_SCHEMA>): void {
+  const names = [
+    'HOLDFAST_INSTANCE_LOST_AFTER_MS',
+    'HOLDFAST_INSTANCE_OFFLINE_AFTER_MS',
+    'HOLDFAST_INSTANCE_PURGE_AFTER_MS',
+  ] as const
+  const problems: string[] = []
+  names.slice(1).forEach((name, index) => {
+    const before = names[index]
+    if (before === undefined || values[name] > values[before]) return
+    problems.push(`${name} is ${values[name]}; allowed: more than ${before} (${values[before]})`)
+  })
+  if (problems.length > 0) throw new SettingsError(problems)
 }
 
 function toControlSettings(values: Static<typeof CONTROL_SCHEMA>, envFile: string | undefined) {

@@ -140,6 +140,19 @@ suite('settings', () => {
     assert.match(problems[0] ?? '', /^HOLDFAST_ADMIN_KEY is not set; allowed: /)
   })
 
+  test('ages of instances are in order', () => {
+    const env = {
+      ...DATABASE,
+      HOLDFAST_ADMIN_KEY: 'k'.repeat(32),
+      HOLDFAST_INSTANCE_LOST_AFTER_MS: '20000',
+      HOLDFAST_INSTANCE_OFFLINE_AFTER_MS: '20000',
+    }
+    const problems = problemsOf(() => loadControlSettings({ env }))
+    assert.deepEqual(problems, [
+      'HOLDFAST_INSTANCE_OFFLINE_AFTER_MS is 20000; allowed: more than HOLDFAST_INSTANCE_LOST_AFTER_MS (20000)',
+    ])
+  })
+
   const badUrls = [
     'hunter2',
     'http://u:hunter2@h/db',

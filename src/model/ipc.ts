@@ -101,6 +101,8 @@ export interface WorkerStats {
   /** 99th percentile since the last report, in milliseconds. */
   eventLoopDelayP99Ms: number
   residentBytes: number
+  /** Since the worker's start. */
+  droppedLogLines: number
 }
 
 /** Sent by the primary. A `connection` message carries the accepted socket as its handle. */

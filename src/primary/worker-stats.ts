@@ -14,6 +14,7 @@ export const NO_STATS: WorkerStats = {
   pluginErrors: {},
   eventLoopDelayP99Ms: 0,
   residentBytes: 0,
+  droppedLogLines: 0,
 }
 
 /** What remains of a worker that ended: its counters, not its gauges. */
@@ -44,6 +45,7 @@ export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
     pluginErrors: addCounts(a.pluginErrors, b.pluginErrors),
     eventLoopDelayP99Ms: Math.max(a.eventLoopDelayP99Ms, b.eventLoopDelayP99Ms),
     residentBytes: a.residentBytes + b.residentBytes,
+    droppedLogLines: a.droppedLogLines + b.droppedLogLines,
   }
 }
 

@@ -5,6 +5,12 @@ import { Writable } from 'node:stream'
 const RETRY_MS = 1_000
 
 const openFiles = new Set<LogFile>()
+let lostLines = 0
+
+/** Lines that no log file took since the process started. */
+export function lostLogLines(): number {
+  return lostLines
+}
 
 /** Opens all log files anew: what logrotate asks for after it has renamed them. */
 export function reopenLogFiles(): void {
@@ -44,8 +50,20 @@ export class LogFile extends Writable {
     if (this.#file === undefined && performance.now() - this.#failedAt > RETRY_MS) {
       this.#file = this.#open()
     }
-    if (this.#file === undefined) done()
-    else this.#file.write(line, () => done())
+    if (this.#file === undefined) {
+      this.#lost(line)
+      done()
+      return
+    }
+    this.#file.write(line, (error) => {
+      if (error) this.#lost(line)
+      done()
+    })
+  }
+
+  /** An empty one only waits for those before it. */
+  #lost(line: string): void {
+    if (line !== '') lostLines++
   }
 
   #open(): WriteStream {

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { flushLogFiles, LogFile } from './log-file.ts'
+import { flushLogFiles, LogFile, lostLogLines } from './log-file.ts'
 
 export type Logger = pino.Logger
 
@@ -58,9 +58,9 @@ type LogStream = NodeJS.WritableStream & { readonly writableLength: number }
 
 let droppedLines = 0
 
-/** Lines dropped since the process started because nobody read them. */
+/** Lines lost since the process started: nobody read them, or the log file could not be written. */
 export function droppedLogLines(): number {
-  return droppedLines
+  return droppedLines + lostLogLines()
 }
 
 /**

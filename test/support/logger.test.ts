@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
 import { PassThrough, Writable } from 'node:stream'
 import { suite, test } from 'node:test'
-import { createLogger, droppedLogLines } from '../../src/support/logger.ts'
+import { createLogger, droppedLogLines, flushLogs } from '../../src/support/logger.ts'
 
 const LOGGER_URL = new URL('../../src/support/logger.ts', import.meta.url).href
 
@@ -68,6 +68,16 @@ suite('logger', () => {
     })
     assert.equal(lines.length, 4)
     assert.doesNotMatch(JSON.stringify(lines), /hunter2/)
+  })
+
+  test('counts the lines that a log file could not take', async () => {
+    const file = '/dev/full'
+    const log = createLogger({ level: 'info', role: 'gateway', file })
+    const before = droppedLogLines()
+    log.info('lost')
+    log.info('lost too')
+    await flushLogs()
+    assert.equal(droppedLogLines() - before, 2)
   })
 
   test('drops and counts lines when nobody reads, and goes on when somebody does', async () => {

@@ -115,6 +115,12 @@ export const ADMIN_CASES: readonly AdminCase[] = [
     body: { error_msg: 'missing route id' },
   },
   {
+    // No URL could name it.
+    request: ['PUT', '/routes', { id: '..', uri: '/' }],
+    status: 400,
+    body: /not \\"\.\\" or \\"\.\.\\"/,
+  },
+  {
     request: ['PUT', '/routes/1', { id: 2, uri: '/' }],
     status: 400,
     body: { error_msg: 'wrong route id' },

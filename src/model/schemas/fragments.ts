@@ -9,10 +9,13 @@ import { Dictionary } from './dictionary.ts'
 /** Id of an object, and of a reference to one. An integer and its decimal string name the same object. */
 export const Id = Type.Union(
   [
-    Type.String({ minLength: 1, maxLength: 64, pattern: '^[a-zA-Z0-9_.-]+$' }),
+    Type.String({ minLength: 1, maxLength: 64, pattern: '^(?!\\.{1,2}$)[a-zA-Z0-9_.-]+$' }),
     Type.Integer({ minimum: 1 }),
   ],
-  { expected: 'a string of 1 to 64 characters of a-z A-Z 0-9 "-" "_" ".", or an integer from 1' },
+  {
+    expected:
+      'a string of 1 to 64 characters of a-z A-Z 0-9 "-" "_" ".", not "." or "..", or an integer from 1',
+  },
 )
 export type Id = Static<typeof Id>
 

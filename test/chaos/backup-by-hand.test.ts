@@ -193,11 +193,8 @@ suite('the backup', () => {
     await put(control, '/routes/2', { uri: '/two', upstream })
     await until(async () => (await statusOf(gateway, '/two')) === 200)
     await assertFailing(gateway)
+    assert.deepEqual((await load.stop()).failures, [])
     await gateway.stop()
-    assert.deepEqual(
-      (await load.stop()).failures.filter(({ what }) => /^\d/.test(what)),
-      [],
-    )
 
     const next = await startGateway(t, { databaseUrl, dataDir })
     await until(async () => (await statusOf(next, '/two')) === 200)

@@ -5,7 +5,7 @@ import type { Upstream } from '../../model/schemas/upstream.ts'
 import type { NameService } from '../../upstream/names/name-service.ts'
 import type { ConfigEvents } from '../config-service.ts'
 import type { ServingConfig } from '../serving-config.ts'
-import { checkSettings } from './check-settings.ts'
+import { type CheckSettings, checkSettings } from './check-settings.ts'
 import { CheckedUpstreams } from './checked-upstreams.ts'
 import type { HealthKeeper } from './health-keeper.ts'
 import { isUnsendable } from './probe.ts'
@@ -140,16 +140,27 @@ export class HealthService implements ConfigEvents {
   }
 
   #configure(owner: string, body: Partial<Upstream>): void {
-    const settings = checkSettings(body, this.#options.trustedCa)
-    const probe = settings?.active?.probe
-    if (settings === undefined || (probe !== undefined && isUnsendable(probe))) {
+    const settings = this.#settingsOf(owner, body)
+    if (settings === undefined) {
       this.#forget(owner)
       return
     }
-    const known = this.#upstreams.get(owner)
-    const upstream = known ?? new WatchedUpstream(owner, settings, this.#parts)
+    const upstream = this.#upstreams.get(owner) ?? new WatchedUpstream(owner, settings, this.#parts)
     this.#upstreams.set(owner, upstream)
     upstream.configure(settings, body)
+  }
+
+  #settingsOf(owner: string, body: Partial<Upstream>): CheckSettings | undefined {
+    try {
+      const settings = checkSettings(body, this.#options.trustedCa)
+      const probe = settings?.active?.probe
+      if (probe !== undefined && isUnsendable(probe)) throw new Error('a check with line breaks')
+      return settings
+    } catch (err) {
+      // The last good version of a quarantined object may be older than its schema.
+      this.#options.log.error({ err, upstream: owner }, 'upstream is not checked')
+      return undefined
+    }
   }
 
   #forget(owner: string): void {

@@ -2,8 +2,29 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { suite, type TestContext, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { checkSettings } from '../../../src/primary/health/check-settings.ts'
 import { isUnsendable, type ProbeOutcome, probe } from '../../../src/primary/health/probe.ts'
+
+/** Made for this test alone; signed by itself, for node.test and 127.0.0.1. */
+const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/Hyhp+6/29+b87an
+u7VnnwYzbGy3LnPzJ1dsm9XpUcShRANCAARfsniQC0gWChgE0mdtwzabslgBxqbO
+L41xNVscEUMdvcHtYxMvRWxRNdHGdhPYAatCHnlutwR29ozDBngAYtwC
+-----END PRIVATE KEY-----
+`
+const CERT = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUeOHK+BBIjKSFO6zd0tjjFg/297QwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbm9kZS50ZXN0MCAXDTI2MTEyMjAwMDAzNloYDzIxMjYxMDI5
+MDAwMDM2WjAUMRIwEAYDVQQDDAlub2RlLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAARfsniQC0gWChgE0mdtwzabslgBxqbOL41xNVscEUMdvcHtYxMvRWxR
+NdHGdhPYAatCHnlutwR29ozDBngAYtwCo28wbTAdBgNVHQ4EFgQUFpwaWRM0hi6N
+eItMOsM+3l2EcWswHwYDVR0jBBgwFoAUFpwaWRM0hi6NeItMOsM+3l2EcWswDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglub2RlLnRlc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAOpXtpgIJjXUgryfPK+bGOSaGoyyWqFHx9me7LTuHMZSAiAd
+gUBECsONQq6H4XBwehLODVJKNgFiGHsAPO1Ypbsnng==
+-----END CERTIFICATE-----
+`
 
 /** Probes a server that does `onConnection`; `active` as in an upstream. */
 async function probeServer(
@@ -84,6 +105,38 @@ suite('a probe', () => {
       kind: 'tcp',
       reason: 'ECONNREFUSED',
     })
+  })
+
+  test('of https trusts no certificate by itself, and sends the name of the node', async (t) => {
+    const names: unknown[] = []
+    const server = createTlsServer(
+      { key: KEY, cert: CERT, ca: [CERT], requestCert: true },
+      (socket) => {
+        names.push(socket.servername)
+        socket.on('error', () => {})
+        socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n'))
+      },
+    )
+    server.on('tlsClientError', () => {})
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const target = { address: '127.0.0.1', port, hostname: 'node.test' }
+    const own = { cert: CERT, key: KEY }
+    const https = { ...settingsOf({ type: 'https' }), ...own }
+    assert.deepEqual(await probe(target, https), {
+      kind: 'tcp',
+      reason: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+    })
+    const answered = { kind: 'status', status: 200 }
+    assert.deepEqual(await probe(target, { ...https, trustedCa: [CERT] }), answered)
+    const unverified = settingsOf({ type: 'https', https_verify_certificate: false })
+    assert.deepEqual(await probe(target, { ...unverified, ...own }), answered)
+    assert.equal((await probe(target, unverified)).kind, 'tcp', 'the node wants a certificate')
+    const otherName = { ...https, trustedCa: [CERT], host: 'other.test:443' }
+    assert.equal((await probe(target, otherName)).kind, 'tcp')
+    assert.ok(names.includes('node.test'))
   })
 
   test('carries no second request', () => {

@@ -1,4 +1,5 @@
 import type { AttemptReport, NodeHealth } from './health.ts'
+import type { ResolvedName } from './resolved-name.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { Delta, RevisionMark } from './revision.ts'
 import type { RoutingSettings } from './routing.ts'
@@ -103,6 +104,10 @@ export interface WorkerStats {
   residentBytes: number
   /** Since the worker's start. */
   droppedLogLines: number
+  /** Look-ups of names that failed, since the worker's start. */
+  nameFailures: number
+  /** Names whose last look-up failed: their last answer serves on, if there was one. */
+  namesFailing: number
 }
 
 /** Sent by the primary. A `connection` message carries the accepted socket as its handle. */
@@ -132,6 +137,8 @@ export type PrimaryMessage =
    * healthy.
    */
   | { type: 'health'; nodes: readonly NodeHealth[] }
+  /** After `configure`, before any configuration: what others have learned of names. */
+  | { type: 'names'; names: readonly ResolvedName[] }
   /** Whether new traffic should come here: if not, responses say `Connection: close`. */
   | { type: 'traffic'; welcome: boolean }
   | { type: 'drain' }
@@ -146,6 +153,8 @@ export type WorkerMessage =
   | { type: 'heartbeat'; stats: WorkerStats }
   /** What requests met at nodes whose health is watched, many of them together. */
   | { type: 'attempts'; reports: AttemptReport[] }
+  /** New answers about names of nodes. */
+  | { type: 'names'; names: ResolvedName[] }
   /**
    * These connections have arrived; none has been read from yet. Those in `late` wait for an
    * answer: has another worker taken them since?

@@ -17,6 +17,7 @@ import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
+import { NameMemory } from './name-memory.ts'
 import { endOrphans } from './orphans.ts'
 import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
@@ -70,6 +71,8 @@ export async function runGateway(
   const health = await createHealth(settings, component('health'), (nodes) =>
     supervisor.sendHealth(nodes),
   )
+  const names = new NameMemory(settings.dataDir, component('names'))
+  await names.load()
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
@@ -79,6 +82,7 @@ export async function runGateway(
     onUnaccepted: (sockets) => acceptor.dispatch(sockets),
     onOverdue: (sockets) => acceptor.refuse(sockets),
     healthToKnow: () => health.whole,
+    names,
     onAttempts: (reports) => health.onReports(reports),
     takeBack: (revision, reason) => config.takeBack(revision, reason),
     goBack: (revision, reason) => config.goBack(revision, reason),
@@ -145,7 +149,7 @@ export async function runGateway(
     async stop() {
       controlApi?.close()
       await lifecycle.stop()
-      await Promise.all([health.stop(), instance?.stop()])
+      await Promise.all([health.stop(), names.stop(), instance?.stop()])
     },
   }
 }

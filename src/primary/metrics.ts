@@ -164,6 +164,16 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
   )
   counter('http_sent_bytes_total', 'Response body bytes sent.', (s) => s.supervisor.stats.bytesSent)
   counter(
+    'dns_failures_total',
+    'Look-ups of names of nodes that failed.',
+    (s) => s.supervisor.stats.nameFailures,
+  )
+  gauge(
+    'dns_names_failing',
+    'Names of nodes whose last look-up failed; their last answer serves on.',
+    (s) => s.supervisor.stats.namesFailing,
+  )
+  counter(
     'upstream_retries_total',
     'Requests sent to another node.',
     (s) => s.supervisor.stats.upstreamRetries,

@@ -10,14 +10,13 @@ import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionBlame } from './revision-blame.ts'
 import type { ServingConfig } from './serving-config.ts'
 import { writeStallReport } from './stall-report.ts'
+import { WorkerCrew } from './worker-crew.ts'
 import { WorkerLink } from './worker-link.ts'
 import { addStats, ended, NO_STATS } from './worker-stats.ts'
 import { type WatchLimits, WorkerWatch } from './worker-watch.ts'
 
 /** Signals by which a process ends through its own fault. */
 const FAULTS = new Set(['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGTRAP', 'SIGFPE'])
-/** A replacement that does not serve by then is given up; large configurations take seconds. */
-const START_TIMEOUT_MS = 30_000
 /** A connection may wait for a worker that is heard so many times as long as for a silent one. */
 const PATIENCE = 3
 /** While a worker turns away at least this share of the requests … */
@@ -52,12 +51,7 @@ interface SupervisorOptions {
  */
 export class Supervisor implements ConfigEvents {
   readonly #options: SupervisorOptions
-  readonly #links = new Map<number, WorkerLink>()
-  readonly #timers = new Set<NodeJS.Timeout>()
-  /** Those who wait for a worker to serve its first revision. */
-  readonly #awaited = new Map<WorkerLink, PromiseWithResolvers<void>>()
-  /** What new workers are started with: the last settings that a worker has served with. */
-  #settings: WorkerSettings
+  readonly #crew: WorkerCrew
   #rolling: Promise<void> = Promise.resolve()
   #nextRoll: { settings: WorkerSettings; done: Promise<void> } | undefined
   #config: ServingConfig | undefined
@@ -74,12 +68,12 @@ export class Supervisor implements ConfigEvents {
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#settings = options.settings
-    this.#respawn = new RespawnPolicy(options.workers)
-    const { log, takeBack, goBack } = options
+    const { workers, settings, log, takeBack, goBack } = options
+    this.#crew = new WorkerCrew({ workers, settings, log, fork: (given) => this.#fork(given) })
+    this.#respawn = new RespawnPolicy(workers)
     const onTakenBack = () => {
       this.#respawn.reset()
-      this.#forkWaiting()
+      this.#crew.fillNow()
     }
     this.#blame = new RevisionBlame({ log, takeBack, goBack, onTakenBack })
     this.#watch = new WorkerWatch(
@@ -98,12 +92,12 @@ export class Supervisor implements ConfigEvents {
   }
 
   start(): void {
-    this.#fill(0)
+    this.#crew.fill()
     this.#watch.start()
   }
 
   get links(): readonly WorkerLink[] {
-    return [...this.#links.values()]
+    return this.#crew.links
   }
 
   /** Sums over all workers, living and ended; gauges are those of the living. */
@@ -160,25 +154,25 @@ export class Supervisor implements ConfigEvents {
   onSnapshot(config: ServingConfig): void {
     this.#config = config
     this.#blame.sent(config.mark.revision)
-    for (const link of this.#links.values()) link.sendSnapshot(config)
+    for (const link of this.links) link.sendSnapshot(config)
   }
 
   /** Sends what changed; the configuration given with the last snapshot has it applied already. */
   onDelta(delta: Delta): void {
     const secrets = this.#config?.secretsIn(delta)
     this.#blame.sent(delta.to.revision)
-    for (const link of this.#links.values()) link.sendDelta(delta, secrets)
+    for (const link of this.links) link.sendDelta(delta, secrets)
   }
 
   /** Tells all workers what has changed of nodes. */
   sendHealth(nodes: readonly NodeHealth[]): void {
-    for (const link of this.#links.values()) link.sendHealth(nodes)
+    for (const link of this.links) link.sendHealth(nodes)
   }
 
   /** Tells all workers, also those to come, whether new traffic should come here. */
   setTrafficWelcome(welcome: boolean): void {
     this.#trafficWelcome = welcome
-    for (const link of this.#links.values()) link.setTrafficWelcome(welcome)
+    for (const link of this.links) link.setTrafficWelcome(welcome)
   }
 
   /**
@@ -200,60 +194,34 @@ export class Supervisor implements ConfigEvents {
 
   /** Replaces all workers as `replaceAll` does, with the settings that they have: all code is loaded anew. */
   renewAll(): Promise<void> {
-    return this.replaceAll({ ...this.#settings })
+    return this.replaceAll({ ...this.#crew.settings })
   }
 
   /** Lets all workers finish what they have; those that are not done in time are killed. */
   async stop(timeoutMs: number): Promise<void> {
-    for (const timer of this.#timers) clearTimeout(timer)
     this.#watch.stop()
     this.#stopping = Promise.withResolvers()
-    if (this.#links.size === 0) return
-    for (const link of this.#links.values()) this.#drain(link, timeoutMs)
+    this.#crew.stop(timeoutMs)
+    if (this.links.length === 0) return
     await this.#stopping.promise
   }
 
   async #rollNext(): Promise<void> {
-    const settings = this.#nextRoll?.settings ?? this.#settings
+    const settings = this.#nextRoll?.settings ?? this.#crew.settings
     this.#nextRoll = undefined
     for (;;) {
-      const old = this.#active.find((link) => link.settings !== settings)
+      const old = this.#crew.active.find((link) => link.settings !== settings)
       if (old === undefined) return
       await this.#startServing(settings)
-      this.#settings = settings
-      this.#drain(old, old.settings.drainTimeoutMs)
-      this.#fill(0)
+      this.#crew.settings = settings
+      this.#crew.drain(old)
+      this.#crew.fill()
     }
-  }
-
-  /** Workers that are to go on: neither draining nor gone. */
-  get #active(): WorkerLink[] {
-    return this.links.filter((link) => !link.draining && !link.condemned)
   }
 
   /** Starts one more worker and waits until it serves. Without configuration none can. */
-  async #startServing(settings: WorkerSettings): Promise<void> {
-    if (this.#stopping !== undefined) throw new Error('the gateway is stopping')
-    const link = this.#fork(settings)
-    if (this.#config === undefined) return
-    const serving = Promise.withResolvers<void>()
-    this.#awaited.set(link, serving)
-    const timer = setTimeout(() => {
-      serving.reject(new Error(`the new worker did not serve within ${START_TIMEOUT_MS} ms`))
-      link.kill('SIGKILL')
-    }, START_TIMEOUT_MS)
-    try {
-      await serving.promise
-    } finally {
-      clearTimeout(timer)
-      this.#awaited.delete(link)
-    }
-  }
-
-  #drain(link: WorkerLink, timeoutMs: number): void {
-    link.drain(timeoutMs, ({ id, pid }) => {
-      this.#options.log.warn({ worker: id, pid }, 'worker did not finish in time, killing it')
-    })
+  #startServing(settings = this.#crew.settings): Promise<void> {
+    return this.#crew.startServing(settings, this.#config !== undefined)
   }
 
   #fork(settings: WorkerSettings): WorkerLink {
@@ -268,31 +236,27 @@ export class Supervisor implements ConfigEvents {
       onAttempts: this.#options.onAttempts,
     })
     link.setTrafficWelcome(this.#trafficWelcome)
-    this.#links.set(link.id, link)
     return link
   }
 
   #onServing(link: WorkerLink): void {
-    this.#awaited.get(link)?.resolve()
+    this.#crew.served(link)
     this.#started ||= this.links.filter(({ serving }) => serving).length >= this.#options.workers
     this.#options.onServing()
   }
 
   #onExit(worker: ClusterWorker, code: number | null, signal: string | null): void {
-    const link = this.#links.get(worker.id)
+    const link = this.#crew.remove(worker.id, String(signal ?? code))
     if (link === undefined) return
-    this.#links.delete(link.id)
-    link.ended()
-    this.#awaited.get(link)?.reject(new Error(`the new worker ended (${signal ?? code})`))
     this.#options.onUnaccepted([...link.takeUnaccepted(), ...link.takeWaiting()])
     if (link.stats !== undefined) this.#retired = addStats(this.#retired, ended(link.stats))
     if (this.#stopping !== undefined) {
-      if (this.#links.size === 0) this.#stopping.resolve()
+      if (this.links.length === 0) this.#stopping.resolve()
       return
     }
     const fields = { worker: link.id, pid: link.pid, code, signal }
     const byItself = code !== null || FAULTS.has(signal ?? '')
-    if (byItself && !link.draining && !link.condemned) this.#blame.died(link, this.#active)
+    if (byItself && !link.draining && !link.condemned) this.#blame.died(link, this.#crew.active)
     if (link.condemned) this.#options.log.info(fields, 'lost worker ended')
     else if (link.draining) this.#options.log.info(fields, 'drained worker ended')
     else this.#replaceDead(link, fields)
@@ -303,7 +267,7 @@ export class Supervisor implements ConfigEvents {
     const delayMs = Math.round(this.#respawn.delayAfter(lifeMs, performance.now()))
     this.#restarts += 1
     this.#options.log.error({ ...fields, lifeMs, delayMs }, 'worker ended, replacing it')
-    this.#fill(delayMs)
+    this.#crew.fill(delayMs)
   }
 
   /** What does not reach the worker, since it stalls or is too busy, goes elsewhere. */
@@ -327,30 +291,30 @@ export class Supervisor implements ConfigEvents {
     const silentMs = performance.now() - link.heardAt
     const fields = { worker: link.id, pid: link.pid, silentMs: Math.round(silentMs) }
     log.error(fields, 'worker hangs, replacing it')
-    this.#awaited.get(link)?.reject(new Error('the new worker hangs'))
+    this.#crew.giveUp(link, 'the new worker hangs')
     // Before the replacement starts: it would hang of the same revision.
-    this.#blame.died(link, this.#active)
+    this.#blame.died(link, this.#crew.active)
     const report = writeStallReport(link.settings.reportDir, link, silentMs).then(
       (path) => log.warn({ worker: link.id, path }, 'stall report written'),
       (err) => log.warn({ err, worker: link.id }, 'stall report could not be written'),
     )
-    const started = this.#startServing(this.#settings).catch((err) => {
+    const started = this.#startServing().catch((err) => {
       if (this.#stopping === undefined) log.error({ err }, 'replacement of a worker failed')
     })
     await Promise.all([report, started])
     if (link.silent || !link.configured) link.kill('SIGKILL')
-    else this.#drain(link, link.settings.drainTimeoutMs)
-    this.#fill(0)
+    else this.#crew.drain(link)
+    this.#crew.fill()
   }
 
   /** One at a time, and never together with a reload. */
   #replaceLarge(old: WorkerLink): void {
     const replaced = this.#rolling.then(async () => {
-      if (this.#links.get(old.id) !== old || old.draining || old.condemned) return
-      await this.#startServing(this.#settings)
+      if (!this.#crew.has(old) || old.draining || old.condemned) return
+      await this.#startServing()
       this.#memoryReplacements += 1
-      this.#drain(old, old.settings.drainTimeoutMs)
-      this.#fill(0)
+      this.#crew.drain(old)
+      this.#crew.fill()
     })
     this.#rolling = replaced.catch((err) => {
       old.tooLarge = false
@@ -358,32 +322,5 @@ export class Supervisor implements ConfigEvents {
         this.#options.log.error({ err }, 'replacement of a worker failed')
       }
     })
-  }
-
-  /** Starts, after the delay, the workers that are missing. */
-  #fill(delayMs: number): void {
-    const missing = this.#options.workers - this.#active.length - this.#timers.size
-    for (let n = 0; n < missing; n++) this.#later(delayMs)
-  }
-
-  /** Starts at once the workers whose start was put off. */
-  #forkWaiting(): void {
-    const waiting = this.#timers.size
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
-    if (waiting > 0) this.#fill(0)
-  }
-
-  #later(delayMs: number): void {
-    if (delayMs === 0) {
-      this.#fork(this.#settings)
-      return
-    }
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      // Meanwhile a replacement may have taken the place.
-      if (this.#active.length < this.#options.workers) this.#fork(this.#settings)
-    }, delayMs)
-    this.#timers.add(timer)
   }
 }

@@ -9,6 +9,7 @@ import {
   type WorkerSettings,
   type WorkerStats,
 } from '../model/ipc.ts'
+import type { ResolvedName } from '../model/resolved-name.ts'
 import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
@@ -17,7 +18,7 @@ import type { ServingConfig } from './serving-config.ts'
 
 /** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
 const CHUNK_SIZE = 100
-/** Nodes that one message tells the health of. */
+/** Nodes that one message tells the health of, and names that one tells the addresses of. */
 const HEALTH_CHUNK_SIZE = 1_000
 
 /** What is known of a worker process; `applied` undefined = it serves nothing yet. */
@@ -34,6 +35,10 @@ export interface WorkerView {
 interface LinkEvents {
   /** What a new worker must know of nodes before it gets its configuration. */
   healthToKnow(): readonly NodeHealth[]
+  /** What it should know of names of nodes before that, too. */
+  namesToKnow(): readonly ResolvedName[]
+  /** What it has learned of names of nodes. */
+  onNames(names: readonly ResolvedName[]): void
   /** What its requests met at nodes. */
   onAttempts(reports: readonly AttemptReport[]): void
   /** The worker serves its first revision. */
@@ -205,6 +210,12 @@ export class WorkerLink implements WorkerView {
     this.#process.process.kill(signal)
   }
 
+  #sendNames(names: readonly ResolvedName[]): void {
+    for (let start = 0; start < names.length; start += HEALTH_CHUNK_SIZE) {
+      void this.#send({ type: 'names', names: names.slice(start, start + HEALTH_CHUNK_SIZE) })
+    }
+  }
+
   #receive(message: WorkerMessage): void {
     this.heardAt = performance.now()
     switch (message.type) {
@@ -212,6 +223,7 @@ export class WorkerLink implements WorkerView {
         this.configured = true
         void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
         this.sendHealth(this.#events.healthToKnow())
+        this.#sendNames(this.#events.namesToKnow())
         if (!this.#trafficWelcome) this.setTrafficWelcome(false)
         this.#events.onSnapshotNeeded(this, 'new worker')
         break
@@ -223,6 +235,9 @@ export class WorkerLink implements WorkerView {
         break
       case 'heartbeat':
         this.stats = message.stats
+        break
+      case 'names':
+        this.#events.onNames(message.names)
         break
       case 'attempts':
         this.#events.onAttempts(message.reports)

@@ -15,6 +15,8 @@ export const NO_STATS: WorkerStats = {
   eventLoopDelayP99Ms: 0,
   residentBytes: 0,
   droppedLogLines: 0,
+  nameFailures: 0,
+  namesFailing: 0,
 }
 
 /** What remains of a worker that ended: its counters, not its gauges. */
@@ -26,6 +28,7 @@ export function ended(stats: WorkerStats): WorkerStats {
     shedShare: 0,
     eventLoopDelayP99Ms: 0,
     residentBytes: 0,
+    namesFailing: 0,
   }
 }
 
@@ -46,6 +49,8 @@ export function addStats(a: WorkerStats, b: WorkerStats): WorkerStats {
     eventLoopDelayP99Ms: Math.max(a.eventLoopDelayP99Ms, b.eventLoopDelayP99Ms),
     residentBytes: a.residentBytes + b.residentBytes,
     droppedLogLines: a.droppedLogLines + b.droppedLogLines,
+    nameFailures: a.nameFailures + b.nameFailures,
+    namesFailing: Math.max(a.namesFailing, b.namesFailing),
   }
 }
 

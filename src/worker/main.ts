@@ -72,9 +72,14 @@ function createWorker(settings: WorkerSettings): Worker {
   const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream
   const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
   const health = new HealthTable((reports) => send({ type: 'attempts', reports }))
+  const names = createNames(settings.dns, log, (learned) => send({ type: 'names', names: learned }))
+  stats.names = names.service
   const factory = new UpstreamFactory(createClientPool(), timeouts, {
     observe: (body, owner) => health.observe(body, owner),
-    names: createNames(settings.dns, log),
+    names: names.service,
+    onRetry: () => {
+      stats.upstreamRetries += 1
+    },
     forwardIfAllDown: settings.upstream.forwardIfAllDown,
     trustedCa: settings.upstream.trustedCa,
   })
@@ -194,13 +199,26 @@ function createWorker(settings: WorkerSettings): Worker {
   return {
     drainAlone,
     receive(message, socket) {
-      if (message.type === 'connection') intake.receive(socket, message)
-      else if (message.type === 'sent') intake.settle(message.upTo)
-      else if (message.type === 'late') intake.settleLate(message)
-      else if (message.type === 'drain') drain()
-      else if (message.type === 'traffic') setWelcome(message.welcome)
-      else if (message.type === 'health') health.apply(message.nodes)
-      else if (message.type !== 'configure') config.receive(message)
+      switch (message.type) {
+        case 'connection':
+          return intake.receive(socket, message)
+        case 'sent':
+          return intake.settle(message.upTo)
+        case 'late':
+          return intake.settleLate(message)
+        case 'drain':
+          return drain()
+        case 'traffic':
+          return setWelcome(message.welcome)
+        case 'health':
+          return health.apply(message.nodes)
+        case 'names':
+          return names.remember(message.names)
+        case 'configure':
+          return undefined
+        default:
+          return config.receive(message)
+      }
     },
   }
 }

@@ -16,6 +16,8 @@ export class StatsCollector {
   connectionsTotal = 0
   bytesSent = 0
   upstreamRetries = 0
+  /** Whoever resolves names counts by itself. */
+  names: { readonly failures: number; readonly failing: number } | undefined
   #residentBytes = 0
 
   constructor() {
@@ -72,6 +74,8 @@ export class StatsCollector {
       eventLoopDelayP99Ms,
       residentBytes: this.#readResidentBytes(),
       droppedLogLines: droppedLogLines(),
+      nameFailures: this.names?.failures ?? 0,
+      namesFailing: this.names?.failing ?? 0,
     }
   }
 }

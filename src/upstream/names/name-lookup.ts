@@ -1,20 +1,14 @@
 import { Resolver } from 'node:dns/promises'
+import type { ResolvedNode } from '../../model/resolved-name.ts'
 import { FreshFile } from './fresh-file.ts'
 import { candidates, decodeHosts, decodeResolvConf, NO_RESOLV_CONF } from './system-files.ts'
+
+export type { ResolvedNode } from '../../model/resolved-name.ts'
 
 /** What to look up: the addresses of a host, or a service, which may have SRV records. */
 export interface NameQuery {
   readonly name: string
   readonly kind: 'host' | 'service'
-}
-
-/** One address of a name; SRV records say the rest. */
-export interface ResolvedNode {
-  readonly host: string
-  readonly port?: number
-  /** Part of the name's own weight. */
-  readonly weight?: number
-  readonly priority?: number
 }
 
 export interface NameAnswer {

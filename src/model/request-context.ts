@@ -109,6 +109,8 @@ export interface RequestContext {
    * @throws RequestTooLargeError beyond `maxBytes`: the client gets 413.
    */
   readBody(maxBytes?: number): Promise<Buffer>
+  /** Gives up on a body that turns out to be larger, announced or not: the client gets 413. */
+  limitBody(maxBytes: number): void
   /** Puts another body in place of the client's; its length is announced. */
   replaceBody(body: Buffer): void
   /** Hears of the body's bytes as they pass on to the node, without holding anything up. */

@@ -3,7 +3,13 @@ import { extname } from 'node:path'
 import type { Plugin } from './contract.ts'
 
 /** All built-in plugins, in alphabetical order; each is the file of its name in this folder. */
-const BUILT_IN: readonly string[] = []
+const BUILT_IN: readonly string[] = [
+  'client-control',
+  'fault-injection',
+  'real-ip',
+  'request-id',
+  'traffic-split',
+]
 
 const require = createRequire(import.meta.url)
 const extension = extname(import.meta.filename)

@@ -57,3 +57,15 @@ function indexOfField(headers: RawHeaders, name: string, from: number): number {
   }
   return -1
 }
+
+const NOT_PLAIN = /[^\t\x20-\x7e]/
+const CONTROLS = /[^\t\x20-\x7e\x80-\u{10ffff}]/gu
+
+/**
+ * A text as the value of a field: without control characters, which could end the field, and
+ * beyond ASCII as UTF-8 bytes (RFC 9110, section 5.5). For texts with something of a client's in them.
+ */
+export function toFieldValue(text: string): string {
+  if (!NOT_PLAIN.test(text)) return text
+  return Buffer.from(text.replaceAll(CONTROLS, ''), 'utf8').toString('latin1')
+}

@@ -52,6 +52,35 @@ export function bodyFromMemory(bytes: Buffer): BodySource {
   }
 }
 
+/** The same body, which fails beyond `maxBytes` with RequestTooLargeError. */
+export function limitedBody(source: BodySource, maxBytes: number): BodySource {
+  let size = 0
+  return {
+    length: source.length,
+    resume: () => source.resume(),
+    start(sink: BodySink) {
+      source.start({
+        ...passTo(sink),
+        onData(chunk) {
+          size += chunk.length
+          if (size <= maxBytes) return sink.onData(chunk)
+          // Once; the rest is read and dropped, and must not reach the sink.
+          if (size - chunk.length <= maxBytes) sink.onError(new RequestTooLargeError(maxBytes))
+          return false
+        },
+      })
+    },
+  }
+}
+
+function passTo(sink: BodySink): BodySink {
+  return {
+    onData: (chunk) => sink.onData(chunk),
+    onEnd: (trailers) => sink.onEnd(trailers),
+    onError: (error) => sink.onError(error),
+  }
+}
+
 /** Hears of a body that flows to somebody else. */
 export interface BodyObserver {
   onData(chunk: Buffer): void

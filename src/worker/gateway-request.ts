@@ -4,7 +4,13 @@ import { endToEndHeaders } from '../http/forwarding.ts'
 import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
 import type { ConsumerFacts, RouteFacts, UpstreamFacts } from '../model/request-context.ts'
 import { fieldValue } from '../support/header-fields.ts'
-import { type BodyObserver, bodyFromMemory, observedBody, readWhole } from './buffered-body.ts'
+import {
+  type BodyObserver,
+  bodyFromMemory,
+  limitedBody,
+  observedBody,
+  readWhole,
+} from './buffered-body.ts'
 import type { Identified } from './plugins/attach-consumer.ts'
 import type { StoredEntry } from './plugins/consumer-store.ts'
 import type { WorkerUpstreamHandle } from './plugins/plugin-upstreams.ts'
@@ -196,6 +202,10 @@ export class GatewayRequest implements Identified {
     this.bodyBytes = bytes
     this.#body = bodyFromMemory(bytes)
     return bytes
+  }
+
+  limitBody(maxBytes: number): void {
+    if (this.#body !== undefined) this.#body = limitedBody(this.#body, maxBytes)
   }
 
   replaceBody(bytes: Buffer): void {

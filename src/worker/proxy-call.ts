@@ -152,6 +152,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     if (this.#plugins !== undefined) this.request.upstreamRecord.noteEnd()
     // A response under way can't be taken back: cut it, so that it isn't taken for a whole one.
     if (this.request.exchange.responded) this.#cut()
+    else if (error.cause instanceof RequestTooLargeError) this.answerError(413)
     else this.answerError(STATUS_OF[code] ?? 502)
   }
 

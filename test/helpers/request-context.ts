@@ -61,6 +61,7 @@ export function requestContext(facts: RequestFacts = {}): RequestContext {
     responseHeaders: undefined,
     readBody: () => Promise.resolve(Buffer.from(body ?? '')),
     replaceBody: () => undefined,
+    limitBody() {},
     observeBody: () => undefined,
     getVariable: (name) => values.get(name),
     setVariable: (name, value) => void values.set(name, value),

@@ -55,6 +55,13 @@ const PLUGIN_FIELDS: readonly (readonly [
   ['grpc-transcode', ['proto_id'], 'protos'],
 ]
 
+/** Kinds whose objects others refer to. */
+export const REFERRED_KINDS: ReadonlySet<ResourceKind> = new Set<ResourceKind>([
+  'consumers',
+  ...FIELDS.map(([, to]) => to),
+  ...PLUGIN_FIELDS.map(([, , to]) => to),
+])
+
 function* idsAt(value: unknown, path: readonly string[]): Generator<string> {
   if (Array.isArray(value)) {
     for (const item of value) yield* idsAt(item, path)

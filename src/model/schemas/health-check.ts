@@ -83,3 +83,12 @@ const Passive = Type.Object(
 /** Health checks of an upstream. Passive checks need active ones: only those bring a node back. */
 export const HealthCheck = Type.Object({ active: Active, passive: Type.Optional(Passive) }, closed)
 export type HealthCheck = Static<typeof HealthCheck>
+
+/** Rules that the schema cannot word; returns what is wrong. */
+export function checkHealthCheck({ active }: HealthCheck): string | undefined {
+  const { http_path: path, req_headers: headers = [] } = active
+  const broken = [path, ...headers].some((text) => /[\r\n\0]/.test(text))
+  return broken
+    ? 'property "checks" validation failed: http_path and req_headers must not have line breaks'
+    : undefined
+}

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { checkCertificate } from './certificate.ts'
 import { CertificatePem, Host, Id, METADATA, PrivateKeyPem } from './fragments.ts'
-import { HealthCheck } from './health-check.ts'
+import { checkHealthCheck, HealthCheck } from './health-check.ts'
 import { Timeout } from './timeout.ts'
 import { UpstreamHoldfast } from './upstream-holdfast.ts'
 import { checkNodes, Nodes } from './upstream-nodes.ts'
@@ -78,7 +78,9 @@ export function checkUpstream(upstream: Upstream): string | undefined {
     (upstream.nodes && checkNodes(upstream.nodes)) ??
     checkPassHost(upstream) ??
     checkTls(upstream) ??
-    checkHashKey(upstream)
+    checkHashKey(upstream) ??
+    (upstream.checks && checkHealthCheck(upstream.checks)) ??
+    checkSlowStart(upstream)
   )
 }
 
@@ -98,6 +100,13 @@ function checkSource({ nodes, service_name, discovery_type }: Upstream): string 
     return 'property "discovery_type" is required with "service_name"'
   }
   return undefined
+}
+
+function checkSlowStart({ checks, holdfast }: Upstream): string | undefined {
+  if (holdfast?.slow_start === undefined) return undefined
+  return checks === undefined && holdfast.outlier_ejection === undefined
+    ? 'property "holdfast" validation failed: "slow_start" needs "checks" or "outlier_ejection": no node ever comes back without them'
+    : undefined
 }
 
 function checkPassHost({ pass_host, upstream_host }: Upstream): string | undefined {

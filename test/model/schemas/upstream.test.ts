@@ -48,6 +48,16 @@ suite('upstream', () => {
     }),
     good('hashing the consumer', { type: 'chash', hash_on: 'consumer' }),
     ...metadataCases(valid),
+    good('a slow start with ejection', {
+      holdfast: { slow_start: { window: 30 }, outlier_ejection: {} },
+    }),
+    bad('a slow start without checks', { holdfast: { slow_start: { window: 30 } } }, /"slow_start"/),
+    bad(
+      'checks that hide a second request',
+      { checks: { active: { http_path: '/ HTTP/1.1\r\n\r\nGET /' } } },
+      /line breaks/,
+    ),
+    bad('passive checks alone', { checks: { passive: {} } }, /"active"/),
     { name: 'no source of nodes', body: {}, refused: /"nodes" is required/ },
     {
       name: 'a service without discovery',

@@ -69,7 +69,9 @@ suite('bulk changes', () => {
   })
 
   test('what is put back as it was read changes nothing, secrets included', async (t) => {
-    const secrets = createResourceSecrets(createKeyring(parseKeys(`k:${Buffer.alloc(32, 1).toString('base64')}`)))
+    const secrets = createResourceSecrets(
+      createKeyring(parseKeys(`k:${Buffer.alloc(32, 1).toString('base64')}`)),
+    )
     const api = await startAdminApi(t, { secrets })
     const { cert, key } = certificateFor('a.test')
     const client = { type: 'client', ...certificateFor('client.test') }
@@ -224,7 +226,12 @@ suite('bulk changes', () => {
   test('If-Match bounds the write to one revision', async (t) => {
     const api = await startAdminApi(t)
     const at = (ifMatch: string) =>
-      api.send('POST', BULK, { changes: [upstream(ifMatch.replaceAll('"', ''))] }, { 'if-match': ifMatch })
+      api.send(
+        'POST',
+        BULK,
+        { changes: [upstream(ifMatch.replaceAll('"', ''))] },
+        { 'if-match': ifMatch },
+      )
     assert.equal((await at('"1"')).status, 412)
     assert.equal((await at('"0"')).status, 200)
     const stale = await at('"0"')
@@ -269,6 +276,10 @@ suite('bulk changes', () => {
     assert.ok(answered > 20, `${answered} requests were answered meanwhile`)
     const list = await api.send('GET', '/routes')
     assert.equal(list.body.total, count)
+    const removed = Array.from({ length: 300 }, (_, n) => remove('upstreams', `u${n}`))
+    const used = await bulk(api, removed)
+    assert.equal(used.body.failed, 100)
+    assert.match(used.body.results[7].error, /^can not delete this upstream, route \[r\d*07\] is/)
     const gone = await bulk(
       api,
       changes.map(({ kind, id }) => remove(kind, id)),

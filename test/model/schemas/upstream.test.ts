@@ -51,7 +51,11 @@ suite('upstream', () => {
     good('a slow start with ejection', {
       holdfast: { slow_start: { window: 30 }, outlier_ejection: {} },
     }),
-    bad('a slow start without checks', { holdfast: { slow_start: { window: 30 } } }, /"slow_start"/),
+    bad(
+      'a slow start without checks',
+      { holdfast: { slow_start: { window: 30 } } },
+      /"slow_start"/,
+    ),
     bad(
       'checks that hide a second request',
       { checks: { active: { http_path: '/ HTTP/1.1\r\n\r\nGET /' } } },

@@ -5,6 +5,7 @@ import type { AttemptReport, NodeHealth } from '../model/health.ts'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
+import type { NameMemory } from './name-memory.ts'
 import { takeWorker } from './prefork.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionBlame } from './revision-blame.ts'
@@ -40,6 +41,8 @@ interface SupervisorOptions {
   goBack: (revision: number, reason: string) => Promise<boolean | undefined>
   /** What a new worker must know of nodes; see `sendHealth`. */
   healthToKnow: () => readonly NodeHealth[]
+  /** What workers have learned of names of nodes. */
+  names: Pick<NameMemory, 'names' | 'note'>
   /** What the requests of a worker met at nodes. */
   onAttempts: (reports: readonly AttemptReport[]) => void
 }
@@ -233,6 +236,8 @@ export class Supervisor implements ConfigEvents {
       },
       onLost: (sockets) => this.#options.onUnaccepted(sockets),
       healthToKnow: this.#options.healthToKnow,
+      namesToKnow: () => this.#options.names.names,
+      onNames: (names) => this.#options.names.note(names),
       onAttempts: this.#options.onAttempts,
     })
     link.setTrafficWelcome(this.#trafficWelcome)

@@ -18,7 +18,7 @@ interface Bucket<T> {
  * a slash, which is nearly all of them, are in hash maps: a look-up costs a probe per slash of the path,
  * however many routes there are, and a change costs a microsecond. Prefixes that end within a
  * segment (`/shop*`) are in a radix tree (slot-index.ts). From 1 000 to 100 000 routes, all in
- * the tree, a look-up took 2.5 to 9 times as long: every node of it is a function of its own.
+ * the tree, a look-up took three times as long: every node of it is a function of its own.
  */
 export class PatternIndex<T> {
   readonly #buckets = new Map<string, Bucket<T>>()

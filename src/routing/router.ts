@@ -163,8 +163,20 @@ function createEntry<T>(
   value: T,
   hasHost: SlotEntry<T>['hasHost'],
 ): SlotEntry<T> {
-  const { priority, methods, accepts, needsBody = false } = rule
-  return { id, value, priority, methods, accepts, needsBody, hasHost, uri }
+  const { priority, accepts, needsBody = false } = rule
+  const methods = rule.methods && shared(rule.methods)
+  return { id, value, priority, methods, accepts, needsBody, hasHost, fits: uri.fits, uri }
+}
+
+/** One list for all routes with the same methods: it stays in the processor's cache. */
+const methodLists = new Map<string, readonly string[]>()
+
+function shared(methods: readonly string[]): readonly string[] {
+  const key = methods.toSorted().join()
+  const known = methodLists.get(key)
+  if (known !== undefined) return known
+  methodLists.set(key, methods)
+  return methods
 }
 
 function keepParameters({ names = [], read }: UriPattern, request: MatchRequest): void {

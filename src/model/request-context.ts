@@ -66,6 +66,8 @@ export interface RequestContext {
   query: string
   /** Encoded path for the node in place of the one received; undefined = as received. */
   forwardPath: string | undefined
+  /** Path and query as they go to the node. */
+  readonly forwardTarget: string
   /** `Host` for the node in place of what `pass_host` says; undefined = as that says. */
   forwardHost: string | undefined
   /** Nodes to use in place of the route's; a handle that the plugin's host gave. */

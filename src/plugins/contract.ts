@@ -1,13 +1,16 @@
 import type { Static, TSchema } from 'typebox'
 import type { JobInput, JobName, JobOutput } from '../jobs/jobs.ts'
 import type { RawHeaders } from '../model/http-message.ts'
+import type { QuotaLedger } from '../model/quota.ts'
 import type { ConsumerFacts, RequestContext, UpstreamHandle } from '../model/request-context.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
+import type { NestedPlugin } from '../model/schemas/plugin-schemas.ts'
 import type { PluginSecrets } from '../model/schemas/sensitive-fields.ts'
 import type { Logger } from '../support/logger.ts'
 
 export type { RawHeaders } from '../model/http-message.ts'
 export type { ConsumerFacts, RequestContext } from '../model/request-context.ts'
+export type { NestedPlugin } from '../model/schemas/plugin-schemas.ts'
 
 /**
  * Version of this contract. An external plugin names the one it was written against; a gateway
@@ -100,6 +103,33 @@ export interface JobRunner {
   run<N extends JobName>(name: N, input: JobInput<N>, deadlineMs: number): Promise<JobOutput<N>>
 }
 
+/** A request of the plugin's own, outside of any upstream. */
+export interface OutboundRequest {
+  readonly url: string
+  /** Default GET. */
+  readonly method?: string
+  /** A flat list, or by name. */
+  readonly headers?: string[] | Record<string, string>
+  readonly body?: Buffer | string | undefined
+  /** From now to the end of the answer; default 60 s. */
+  readonly timeoutMs?: number
+  /** Check the certificate; default true. */
+  readonly verifyTls?: boolean
+}
+
+export interface OutboundResponse {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+/** HTTP to other services; connections are kept. */
+export interface OutboundHttp {
+  /** Rejects when there is no answer in time, or one of more than 1 MiB. Follows no redirects. */
+  send(request: OutboundRequest): Promise<OutboundResponse>
+}
+
 /** What the gateway lends a plugin. */
 export interface PluginHost {
   /** The object whose `plugins` hold the configuration. */
@@ -111,8 +141,17 @@ export interface PluginHost {
   metadata(): Readonly<Record<string, unknown>>
   readonly consumers: ConsumerDirectory
   readonly upstreams: UpstreamDirectory
+  /**
+   * Configures another plugin for the same owner, which the caller then runs; it ends with the
+   * caller. Undefined when the settings turned that plugin off. Name it in `nestedPlugins` too.
+   * @throws ConfigError
+   */
+  configure(nested: NestedPlugin): PluginInstance | undefined
   /** Threads for what would hold up the event loop for more than 100 µs. */
   readonly jobs: JobRunner
+  readonly http: OutboundHttp
+  /** Counters that all workers of the instance share. */
+  readonly quota: QuotaLedger
 }
 
 /** A plugin: what its configuration looks like and what it does with it. */
@@ -132,6 +171,8 @@ export interface Plugin {
   readonly metadataSchema?: TSchema
   /** Secrets in its configurations, by dotted path: encrypted where they are stored. */
   readonly encryptFields?: PluginSecrets
+  /** Configurations of other plugins that stand in this one: checked together with it. */
+  readonly nestedPlugins?: (config: Record<string, unknown>) => readonly NestedPlugin[]
   /** For `type: 'auth'`: what a consumer's configuration is found by. */
   readonly credentialKey?: (config: Record<string, unknown>) => string | undefined
   /** For `type: 'auth'`: what `consumerSchema` can't say. @throws ConfigError */

@@ -6,6 +6,7 @@ import type { Plugin } from './contract.ts'
 const BUILT_IN: readonly string[] = [
   'client-control',
   'fault-injection',
+  'proxy-mirror',
   'real-ip',
   'request-id',
   'traffic-split',

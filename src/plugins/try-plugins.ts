@@ -3,6 +3,7 @@ import { applyDefaults } from '../support/apply-defaults.ts'
 import { compileExpression } from '../support/expression/expression.ts'
 import { createLogger } from '../support/logger.ts'
 import type { Plugin, PluginHost } from './contract.ts'
+import { NO_QUOTA } from './no-quota.ts'
 import type { PluginRegistry } from './registry.ts'
 
 type Config = Record<string, unknown>
@@ -24,7 +25,7 @@ export function tryPlugins(
   for (const [name, config] of Object.entries((body['plugins'] ?? {}) as Record<string, Config>)) {
     const plugin = registry.find(name)
     if (plugin === undefined) continue
-    const reason = tryOne(plugin, kind, String(body.id ?? ''), config)
+    const reason = tryOne(registry, plugin, kind, String(body.id ?? ''), config)
     if (reason === undefined) continue
     const problem = `failed to check the configuration of plugin [${name}]: ${reason}`
     return kind === 'consumers' ? `invalid plugins configuration: ${problem}` : problem
@@ -33,6 +34,7 @@ export function tryPlugins(
 }
 
 function tryOne(
+  registry: PluginRegistry,
   plugin: Plugin,
   kind: ResourceKind,
   id: string,
@@ -47,7 +49,7 @@ function tryOne(
     }
     // What a reference stands for is known only where it is served.
     if (REFERENCE.test(JSON.stringify(config))) return undefined
-    const host = trialHost({ kind, id })
+    const host = trialHost(registry, { kind, id })
     plugin.create(applyDefaults(plugin.schema, config) as never, host).stop?.()
     return undefined
   } catch (error) {
@@ -56,8 +58,8 @@ function tryOne(
 }
 
 /** A host on which nothing has any effect. */
-function trialHost(owner: PluginHost['owner']): PluginHost {
-  return {
+function trialHost(registry: PluginRegistry, owner: PluginHost['owner']): PluginHost {
+  const host: PluginHost = {
     owner,
     log,
     now: Date.now,
@@ -67,6 +69,13 @@ function trialHost(owner: PluginHost['owner']): PluginHost {
       refer: (upstreamId) => ({ upstreamId }),
       create: () => ({ upstreamId: undefined }),
     },
+    http: { send: () => Promise.reject(new Error('no request while a configuration is tried')) },
     jobs: { run: () => Promise.reject(new Error('no job while a configuration is tried')) },
+    quota: NO_QUOTA,
+    configure({ name, config }) {
+      const nested = registry.find(name)
+      return nested?.create(applyDefaults(nested.schema, config) as never, host)
+    },
   }
+  return host
 }

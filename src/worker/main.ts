@@ -22,7 +22,9 @@ import { withHealthPath } from './health-path.ts'
 import { createNames } from './names.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
 import { createLazyJobs } from './plugins/lazy-jobs.ts'
+import { createOutboundHttp } from './plugins/outbound-http.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
+import { WorkerLedger } from './quota/worker-ledger.ts'
 import { createRequestHandler } from './request-handler.ts'
 import { startStallWatch } from './stall-watch.ts'
 import { StatsCollector } from './stats.ts'
@@ -86,12 +88,15 @@ function createWorker(settings: WorkerSettings): Worker {
   const pluginsReady = configurePlugins(settings.plugins).catch((err) => {
     log.error({ err }, 'external plugins not loaded: what uses them is quarantined')
   })
+  const quota = new WorkerLedger({ send: (requests) => send({ type: 'quota', requests }) })
   const plugins: PluginServices = {
     registry: pluginRegistry,
     log,
     environment: process.env,
     now: Date.now,
     jobs: createLazyJobs(),
+    quota,
+    http: createOutboundHttp(),
   }
   const { routing } = settings
   const config: ConfigHolder = createConfigHolder(
@@ -150,6 +155,7 @@ function createWorker(settings: WorkerSettings): Worker {
   function drain(): void {
     if (draining) return
     draining = true
+    quota.drain()
     // After the connections that arrived in this turn have been taken.
     setImmediate(() => {
       engine.drain()
@@ -159,6 +165,7 @@ function createWorker(settings: WorkerSettings): Worker {
 
   function finish(): void {
     clearInterval(heartbeat)
+    quota.flush()
     send({ type: 'drained' })
     if (process.connected) process.disconnect?.()
     void flushLogs().then(() => process.exit(EXIT.OK))
@@ -167,6 +174,7 @@ function createWorker(settings: WorkerSettings): Worker {
   /** The primary is gone: nobody else keeps the limit. */
   function drainAlone(): void {
     log.warn('primary is gone, worker drains')
+    quota.disconnect()
     setTimeout(finish, settings.drainTimeoutMs)
     drain()
   }
@@ -214,6 +222,8 @@ function createWorker(settings: WorkerSettings): Worker {
           return health.apply(message.nodes)
         case 'names':
           return names.remember(message.names)
+        case 'quota':
+          return quota.receive(message.answers)
         case 'configure':
           return undefined
         default:

@@ -8,12 +8,14 @@ import type {
   PluginInstance,
   Reply,
 } from '../../src/plugins/contract.ts'
+import { NO_QUOTA } from '../../src/plugins/no-quota.ts'
 import { applyDefaults } from '../../src/support/apply-defaults.ts'
 import { bodyFromMemory } from '../../src/worker/buffered-body.ts'
 import { GatewayRequest } from '../../src/worker/gateway-request.ts'
 import { MutableHead } from '../../src/worker/plugins/reply-head.ts'
 import type { RoutePlan } from '../../src/worker/route-plan.ts'
 import { createServices } from '../worker/plugins/plugin-fixtures.ts'
+import { createQuotaRig } from './quota.ts'
 
 export interface RequestFacts {
   method?: string
@@ -74,10 +76,13 @@ export function configure(
     now: Date.now,
     metadata: () => ({}),
     consumers: { find: () => undefined, byName: () => undefined, attach() {} },
+    configure: () => undefined,
     upstreams: {
       refer: (upstreamId) => ({ upstreamId }),
       create: () => ({ upstreamId: undefined }),
     },
+    http: { send: () => Promise.reject(new Error('nobody is there')) },
+    quota: createQuotaRig({ workers: 1 }).ledgers[0] ?? NO_QUOTA,
     jobs: { run: async (name, input) => JOBS[name](input as never) as never },
   }
   return plugin.create(applyDefaults(plugin.schema, config) as never, { ...base, ...host })

@@ -35,6 +35,7 @@ export function requestContext(facts: RequestFacts = {}): RequestContext {
     query,
     forwardPath: undefined,
     forwardHost: undefined,
+    forwardTarget: target,
     forwardUpstream: undefined,
     remoteAddress: '192.0.2.7',
     remotePort: 50_001,

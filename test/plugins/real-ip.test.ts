@@ -8,7 +8,7 @@ const PEER = '10.0.0.1'
 function addressOf(config: Record<string, unknown>, headers: string[], target = '/'): string {
   const instance = configure(realIp, config)
   const request = createRequest({ headers, target, remoteAddress: PEER })
-  instance.rewrite?.(request)
+  void instance.rewrite?.(request)
   return `${request.remoteAddress} ${request.remotePort}`
 }
 

@@ -9,7 +9,7 @@ const NOW = Date.parse('2026-01-02T03:04:05Z')
 function idFor(config: Record<string, unknown>, headers: string[] = []) {
   const instance = configure(requestId, config, { now: () => NOW })
   const request = createRequest({ headers })
-  instance.rewrite?.(request)
+  void instance.rewrite?.(request)
   return { instance, request, id: fieldValue(request.headers, 'x-request-id') ?? '' }
 }
 
@@ -40,7 +40,7 @@ suite('request-id', () => {
     assert.equal(Number.parseInt(seven, 16), NOW)
     const later = configure(requestId, { algorithm: 'ksuid' }, { now: () => NOW + 5_000_000 })
     const request = createRequest()
-    later.rewrite?.(request)
+    void later.rewrite?.(request)
     assert.ok(
       (fieldValue(request.headers, 'x-request-id') ?? '') > idFor({ algorithm: 'ksuid' }).id,
     )
@@ -70,7 +70,7 @@ suite('request-id', () => {
   test('uses another header, and tells logs', () => {
     const instance = configure(requestId, { header_name: 'X-Trace' })
     const request = createRequest()
-    instance.rewrite?.(request)
+    void instance.rewrite?.(request)
     const id = fieldValue(request.headers, 'x-trace')
     assert.equal(request.getVariable('apisix_request_id'), id)
   })

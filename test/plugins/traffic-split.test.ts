@@ -21,7 +21,7 @@ function shares(rules: unknown[], count = 10, target = '/'): Record<string, numb
   const result: Record<string, number> = {}
   for (let i = 0; i < count; i++) {
     const request = createRequest({ target })
-    instance.access?.(request)
+    void instance.access?.(request)
     const id = request.forwardUpstream?.upstreamId ?? '-'
     result[id] = (result[id] ?? 0) + 1
   }

@@ -1,10 +1,11 @@
 import { ConfigError, GatewayError } from '../../model/errors.ts'
 import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
-import type { Plugin, PluginHost, PluginInstance } from '../../plugins/contract.ts'
+import type { NestedPlugin, Plugin, PluginHost, PluginInstance } from '../../plugins/contract.ts'
 import { applyDefaults } from '../../support/apply-defaults.ts'
 import { resolveEnvironment } from '../../support/environment-references.ts'
 import { compileExpression } from '../../support/expression/expression.ts'
 import type { Logger } from '../../support/logger.ts'
+import { hasReference } from '../../support/trusted-references.ts'
 import type { PluginServices } from './plugin-services.ts'
 import { type ConfiguredPlugin, NO_PLUGINS, type PluginSet, stopPlugins } from './plugin-set.ts'
 import { createPluginUpstreams, type UpstreamSource } from './plugin-upstreams.ts'
@@ -57,10 +58,21 @@ export class PluginConfigurator {
     throw new ConfigError('GW_CONFIG_INVALID', `unknown plugin [${name}]`)
   }
 
-  /** A consumer's configuration of an authentication plugin, as the plugin reads it. */
+  /**
+   * A consumer's configuration of an authentication plugin, as the plugin reads it.
+   * @throws ConfigError when a reference leads nowhere: clients could take its text for the secret.
+   */
   consumerConfig(plugin: Plugin, config: Config): Config {
-    const { _meta, ...own } = resolveEnvironment(config, this.#services.environment)
-    return applyDefaults(plugin.consumerSchema ?? plugin.schema, own)
+    const resolved = resolveEnvironment(config, this.#services.environment)
+    const { _meta, ...own } = resolved
+    const complete = applyDefaults(plugin.consumerSchema ?? plugin.schema, own)
+    if (hasReference(own)) {
+      const message = `plugin [${plugin.name}] has a reference to a secret that nothing here resolves`
+      throw new ConfigError('GW_CONFIG_REFERENCE', message)
+    }
+    // What stands for references is seen here first.
+    if (resolved !== config) plugin.checkConsumer?.(complete)
+    return complete
   }
 
   /**
@@ -112,9 +124,21 @@ export class PluginConfigurator {
     }
   }
 
+  #createNested(owner: PluginOwner, { name, type, config }: NestedPlugin) {
+    const plugin = this.find(name)
+    if (plugin === undefined) return undefined
+    if (type === undefined || plugin.type === type) return this.#create(owner, plugin, config)
+    throw new ConfigError('GW_CONFIG_INVALID', `${name} plugin is not supported`)
+  }
+
   #create(owner: PluginOwner, plugin: Plugin, own: Config): PluginInstance {
-    const { log, now, jobs } = this.#services
+    const { log, now, jobs, quota, http } = this.#services
     const upstreams = createPluginUpstreams(this.#host.upstreams)
+    const nested: PluginInstance[] = []
+    const release = () => {
+      upstreams.release()
+      for (const instance of nested) instance.stop?.()
+    }
     let child: Logger | undefined
     const host: PluginHost = {
       owner,
@@ -126,13 +150,20 @@ export class PluginConfigurator {
       metadata: () => this.#host.metadata(plugin),
       consumers: this.#host.consumers(plugin.name),
       upstreams: upstreams.directory,
+      configure: (inner) => {
+        const instance = this.#createNested(owner, inner)
+        if (instance !== undefined) nested.push(instance)
+        return instance
+      },
       jobs,
+      quota,
+      http,
     }
     try {
       const instance = plugin.create(applyDefaults(plugin.schema, own) as never, host)
-      return withRelease(instance, upstreams.release)
+      return withRelease(instance, release)
     } catch (error) {
-      upstreams.release()
+      release()
       const reason = error instanceof Error ? error.message : String(error)
       const code = error instanceof GatewayError ? error.code : 'GW_CONFIG_INVALID'
       throw new ConfigError(
@@ -144,7 +175,7 @@ export class PluginConfigurator {
   }
 }
 
-/** The instance, whose end gives up its upstreams too. */
+/** The instance, whose end gives up what it was lent too. */
 function withRelease(instance: PluginInstance, release: () => void): PluginInstance {
   const stop = instance.stop?.bind(instance)
   instance.stop = () => {

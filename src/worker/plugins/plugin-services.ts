@@ -1,4 +1,5 @@
-import type { JobRunner } from '../../plugins/contract.ts'
+import type { QuotaLedger } from '../../model/quota.ts'
+import type { JobRunner, OutboundHttp } from '../../plugins/contract.ts'
 import type { PluginRegistry } from '../../plugins/registry.ts'
 import type { Logger } from '../../support/logger.ts'
 
@@ -10,4 +11,6 @@ export interface PluginServices {
   readonly environment: NodeJS.ProcessEnv
   now(): number
   readonly jobs: JobRunner
+  readonly http: OutboundHttp
+  readonly quota: QuotaLedger
 }

@@ -231,7 +231,7 @@ suite('config repository', () => {
     const steps: unknown[] = []
     for (let more = true; more; ) {
       const result = await repository.loadDeltas('sizes', state.mark, 200)
-      more = result.more ?? false
+      more = result.deltas !== undefined && result.more
       for (const delta of result.deltas ?? []) state.apply(delta)
       steps.push(result.resync ?? state.mark.revision)
       if (result.resync === undefined) continue

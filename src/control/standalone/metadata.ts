@@ -1,8 +1,8 @@
 import type { StoredDocument } from '../../store/config-repository.ts'
 
 /** Not the HTTP header Last-Modified, which caches act on. */
-export const LAST_MODIFIED = 'X-Last-Modified'
-export const DIGEST = 'X-Digest'
+const LAST_MODIFIED = 'X-Last-Modified'
+const DIGEST = 'X-Digest'
 
 /** Fields of a document that say something of it. */
 export const METADATA: readonly string[] = [LAST_MODIFIED, DIGEST]

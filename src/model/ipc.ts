@@ -1,4 +1,5 @@
 import type { AttemptReport, NodeHealth } from './health.ts'
+import type { QuotaAnswer, QuotaRequest } from './quota.ts'
 import type { ResolvedName } from './resolved-name.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 import type { Delta, RevisionMark } from './revision.ts'
@@ -141,6 +142,8 @@ export type PrimaryMessage =
   | { type: 'names'; names: readonly ResolvedName[] }
   /** Whether new traffic should come here: if not, responses say `Connection: close`. */
   | { type: 'traffic'; welcome: boolean }
+  /** Answers of the quota ledger; see model/quota.ts. */
+  | { type: 'quota'; answers: readonly QuotaAnswer[] }
   | { type: 'drain' }
 
 /** Sent by a worker. */
@@ -162,5 +165,7 @@ export type WorkerMessage =
   | { type: 'accepted'; ids: number[]; late: number[] }
   /** Of the connections up to this one, all that arrived have been accepted. */
   | { type: 'settled'; upTo: number }
+  /** What requests want of the quota ledger, many of them together. */
+  | { type: 'quota'; requests: readonly QuotaRequest[] }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { definePlugin, type Plugin, type PluginInstance } from '../../../src/plugins/contract.ts'
+import { NO_QUOTA } from '../../../src/plugins/no-quota.ts'
 import { createPluginRegistry } from '../../../src/plugins/registry.ts'
 import { createLogger } from '../../../src/support/logger.ts'
 import type { PluginServices } from '../../../src/worker/plugins/plugin-services.ts'
@@ -18,6 +19,8 @@ export function createServices(
     environment,
     now: Date.now,
     jobs: { run: () => Promise.reject(new Error('no jobs here')) },
+    http: { send: () => Promise.reject(new Error('nobody is there')) },
+    quota: NO_QUOTA,
   }
 }
 

@@ -3,8 +3,8 @@ import type { RE2JS } from 're2js'
 import { ConfigError } from '../../model/errors.ts'
 import type { RegexEngine, RegexMatch } from './regex.ts'
 
-/** Programs beyond this (RE2 instructions) are refused: each byte of a text may visit all of them. */
-const MAX_PROGRAM_SIZE = 5000
+/** RE2 instructions. Each character may visit all: 8 KiB of the worst text then take up to 0.3 s. */
+const MAX_PROGRAM_SIZE = 1000
 
 const load = createRequire(import.meta.url)
 let loaded: typeof RE2JS | undefined

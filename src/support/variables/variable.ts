@@ -53,7 +53,7 @@ export function needsBody(name: string): boolean {
 }
 
 /** The text that templates and logs show of a value. */
-export function textOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined
   if (typeof value === 'string') return value
   if (typeof value !== 'object') return String(value)

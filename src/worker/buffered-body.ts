@@ -60,24 +60,21 @@ export function limitedBody(source: BodySource, maxBytes: number): BodySource {
     resume: () => source.resume(),
     start(sink: BodySink) {
       source.start({
-        ...passTo(sink),
         onData(chunk) {
           size += chunk.length
           if (size <= maxBytes) return sink.onData(chunk)
-          // Once; the rest is read and dropped, and must not reach the sink.
+          // Once; what still comes is dropped, the sink hears nothing more.
           if (size - chunk.length <= maxBytes) sink.onError(new RequestTooLargeError(maxBytes))
           return false
         },
+        onEnd(trailers) {
+          if (size <= maxBytes) sink.onEnd(trailers)
+        },
+        onError(error) {
+          if (size <= maxBytes) sink.onError(error)
+        },
       })
     },
-  }
-}
-
-function passTo(sink: BodySink): BodySink {
-  return {
-    onData: (chunk) => sink.onData(chunk),
-    onEnd: (trailers) => sink.onEnd(trailers),
-    onError: (error) => sink.onError(error),
   }
 }
 

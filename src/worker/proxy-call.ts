@@ -98,9 +98,12 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   }
 
   #nodeHeaders(request: GatewayRequest): RawHeaders {
-    const { exchange, trusted } = request
-    if (!request.hasOwnHeaders) return forwardedRequestHeaders(exchange, trusted)
-    addForwarding(request.headers, exchange.connection, exchange.authority, request.remoteAddress)
+    const { exchange, trusted, remoteAddress } = request
+    const { connection, authority } = exchange
+    if (!request.hasOwnHeaders && remoteAddress === connection.remoteAddress) {
+      return forwardedRequestHeaders(exchange, trusted)
+    }
+    addForwarding(request.headers, connection, authority, remoteAddress)
     return request.headers
   }
 

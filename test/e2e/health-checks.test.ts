@@ -12,15 +12,15 @@ interface ToldNode extends UpstreamNode {
   /** Status of checks, and of requests. */
   check: number
   answer: number
-  /** Requests that were no checks. */
-  served: number
+  /** When requests came that were no checks. */
+  servedAt: number[]
 }
 
 async function toldNode(t: TestContext, name: string): Promise<ToldNode> {
-  const told = { check: 200, answer: 200, served: 0 }
+  const told = { check: 200, answer: 200, servedAt: [] as number[] }
   const handler: RequestListener = (request, response) => {
     const isCheck = request.url === '/check'
-    if (!isCheck) told.served += 1
+    if (!isCheck) told.servedAt.push(performance.now())
     response.writeHead(isCheck ? told.check : told.answer, { 'x-node': name }).end(name)
   }
   return Object.assign(told, await startNode(t, name, handler)) as ToldNode
@@ -134,12 +134,18 @@ suite('health checks', () => {
     })
 
     await t.test('failed requests take a node out on all workers within 100 ms', async () => {
+      const load = startLoad(`${gateway.url}/passive`, 4)
+      await until(() => d.servedAt.length > 20)
       d.answer = 500
-      const before = d.served
-      while (d.served < before + 3) await ask(gateway, '/passive', 1)
-      await afterMs(MAX_SPREAD_MS)
+      d.servedAt = []
+      await until(async () => (await gateway.sync()).nodes.unhealthy === 2)
+      await afterMs(2 * MAX_SPREAD_MS)
+      await load.stop()
+      const [, , third = 0] = d.servedAt
+      const spreadMs = (d.servedAt.at(-1) ?? 0) - third
+      t.diagnostic(`no request ${Math.round(spreadMs)} ms after the third failure`)
+      assert.ok(spreadMs < MAX_SPREAD_MS)
       await onlyFrom('/passive', 'c')
-      assert.equal(d.served, before + 3)
     })
 
     await t.test('all of it is known after a restart of the daemon', async () => {
@@ -176,6 +182,17 @@ suite('health checks', () => {
       d.answer = 200
       await unhealthy(1)
       await until(async () => (await ask(gateway, '/outlier', 4)).includes('d 200'))
+    })
+
+    await t.test('a killed node costs no request, and is known to be down soon', async () => {
+      const load = startLoad(`${gateway.url}/active`, 4)
+      await a.close()
+      const isIt = ({ msg, node, to }: { msg: string; node?: unknown; to?: unknown }) =>
+        msg === 'node changed its health' && node === a.address && to === 'unhealthy'
+      const line = await gateway.waitForLog(isIt)
+      assert.equal(line['reason'], 'check: ECONNREFUSED')
+      await onlyFrom('/active', 'b')
+      assert.deepEqual((await load.stop()).failures, [])
     })
   })
 })

@@ -6,7 +6,7 @@ export type StatusClasses = Uint8Array
 
 export const IGNORED = 0
 export const FAILURE = 1
-export const SUCCESS = 2
+const SUCCESS = 2
 
 const STATUSES = 600
 

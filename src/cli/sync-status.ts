@@ -17,6 +17,8 @@ interface SyncStatus {
     inSync: boolean
     connections: number
   }[]
+  /** Nodes that are checked, and those of them that get no requests. */
+  nodes?: { nodes: number; unhealthy: number }
   workersWanted?: number
   workerRestarts?: number
   backup?: { revision?: number | null; writtenAt?: string | null; error?: string | null }
@@ -33,6 +35,7 @@ export function describeSync(body: SyncStatus, readiness: JsonAnswer): string {
     row('backup', backupText(body.backup ?? {})),
     row('workers', workersText(body)),
     ...(body.workers ?? []).map(workerRow),
+    ...(body.nodes?.nodes ? [row('nodes', nodesText(body.nodes))] : []),
     ...(body.quarantined ?? []).map(quarantinedRow),
   ].join('\n')
 }
@@ -61,6 +64,10 @@ function backupText({ revision, writtenAt, error }: NonNullable<SyncStatus['back
       ? `revision ${revision}${writtenAt ? `, written ${writtenAt}` : ''}`
       : 'none yet'
   return error ? `${state}; ${error}` : state
+}
+
+function nodesText({ nodes, unhealthy }: NonNullable<SyncStatus['nodes']>): string {
+  return `${nodes} checked, ${unhealthy} unhealthy`
 }
 
 function workersText({ workers = [], workersWanted = 0, workerRestarts = 0 }: SyncStatus): string {

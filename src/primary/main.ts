@@ -19,6 +19,7 @@ import { Lifecycle } from './lifecycle.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
 import { NameMemory } from './name-memory.ts'
 import { endOrphans } from './orphans.ts'
+import { QuotaService } from './quota/quota-service.ts'
 import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
 import { startStatusServer } from './status-server.ts'
@@ -73,6 +74,7 @@ export async function runGateway(
   )
   const names = new NameMemory(settings.dataDir, component('names'))
   await names.load()
+  const quota = new QuotaService({ workers: () => settings.workers })
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
@@ -83,6 +85,7 @@ export async function runGateway(
     onOverdue: (sockets) => acceptor.refuse(sockets),
     healthToKnow: () => health.whole,
     names,
+    quota,
     onAttempts: (reports) => health.onReports(reports),
     takeBack: (revision, reason) => config.takeBack(revision, reason),
     goBack: (revision, reason) => config.goBack(revision, reason),
@@ -112,6 +115,7 @@ export async function runGateway(
     supervisor,
     backup,
     health,
+    quota,
     listeners: () => acceptor.addresses,
     refusedConnections: () => acceptor.refused,
     drain,
@@ -149,6 +153,7 @@ export async function runGateway(
     async stop() {
       controlApi?.close()
       await lifecycle.stop()
+      quota.stop()
       await Promise.all([health.stop(), names.stop(), instance?.stop()])
     },
   }

@@ -186,6 +186,15 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     Object.entries(s.supervisor.stats.pluginErrors),
   )
 
+  labelled(Gauge, 'quota_keys', 'Keys that limits count by, by kind.', 'kind', (s) =>
+    Object.entries(s.quota.keys),
+  )
+  counter(
+    'quota_evicted_total',
+    'Keys whose counters were forgotten early, since there were too many.',
+    (s) => s.quota.evicted,
+  )
+
   registerNodeHealth(registry, parts.health)
 
   return { text: () => registry.metrics(), type: registry.contentType }

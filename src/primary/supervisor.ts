@@ -7,6 +7,7 @@ import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
 import type { NameMemory } from './name-memory.ts'
 import { takeWorker } from './prefork.ts'
+import type { QuotaService } from './quota/quota-service.ts'
 import { RespawnPolicy } from './respawn-policy.ts'
 import { RevisionBlame } from './revision-blame.ts'
 import type { ServingConfig } from './serving-config.ts'
@@ -43,6 +44,8 @@ interface SupervisorOptions {
   healthToKnow: () => readonly NodeHealth[]
   /** What workers have learned of names of nodes. */
   names: Pick<NameMemory, 'names' | 'note'>
+  /** What all workers count together. */
+  quota: QuotaService
   /** What the requests of a worker met at nodes. */
   onAttempts: (reports: readonly AttemptReport[]) => void
 }
@@ -238,6 +241,7 @@ export class Supervisor implements ConfigEvents {
       healthToKnow: this.#options.healthToKnow,
       namesToKnow: () => this.#options.names.names,
       onNames: (names) => this.#options.names.note(names),
+      quota: this.#options.quota,
       onAttempts: this.#options.onAttempts,
     })
     link.setTrafficWelcome(this.#trafficWelcome)

@@ -14,6 +14,7 @@ import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
 import { ConnectionTransit } from './connection-transit.ts'
+import type { QuotaService } from './quota/quota-service.ts'
 import type { ServingConfig } from './serving-config.ts'
 
 /** Objects a snapshot message carries: what a worker compiles in about 5 ms. */
@@ -39,6 +40,8 @@ interface LinkEvents {
   namesToKnow(): readonly ResolvedName[]
   /** What it has learned of names of nodes. */
   onNames(names: readonly ResolvedName[]): void
+  /** What all workers count together. */
+  readonly quota: Pick<QuotaService, 'join' | 'leave' | 'receive'>
   /** What its requests met at nodes. */
   onAttempts(reports: readonly AttemptReport[]): void
   /** The worker serves its first revision. */
@@ -204,6 +207,7 @@ export class WorkerLink implements WorkerView {
   /** The process has ended: nothing more is to be done about it. */
   ended(): void {
     for (const timer of this.#drainTimers) clearTimeout(timer)
+    this.#events.quota.leave(this.id)
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -224,6 +228,7 @@ export class WorkerLink implements WorkerView {
         void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
         this.sendHealth(this.#events.healthToKnow())
         this.#sendNames(this.#events.namesToKnow())
+        this.#events.quota.join(this.id, (answers) => void this.#send({ type: 'quota', answers }))
         if (!this.#trafficWelcome) this.setTrafficWelcome(false)
         this.#events.onSnapshotNeeded(this, 'new worker')
         break
@@ -238,6 +243,9 @@ export class WorkerLink implements WorkerView {
         break
       case 'names':
         this.#events.onNames(message.names)
+        break
+      case 'quota':
+        this.#events.quota.receive(this.id, message.requests)
         break
       case 'attempts':
         this.#events.onAttempts(message.reports)

@@ -40,10 +40,6 @@ export function createQuotaRig({ workers = 2, maxKeys, timeoutMs }: RigOptions =
   }
 
   const service = new QuotaService({
-    send(worker, answers) {
-      const copy = JSON.parse(JSON.stringify(answers)) as QuotaAnswer[]
-      deliver(worker, () => ledgers[worker - 1]?.receive(copy))
-    },
     workers: () => workers,
     now,
     ...(maxKeys === undefined ? {} : { maxKeys }),
@@ -59,7 +55,12 @@ export function createQuotaRig({ workers = 2, maxKeys, timeoutMs }: RigOptions =
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     })
   })
-  for (const index of ledgers.keys()) service.join(index + 1)
+  for (const [index, ledger] of ledgers.entries()) {
+    service.join(index + 1, (answers) => {
+      const copy = JSON.parse(JSON.stringify(answers)) as QuotaAnswer[]
+      deliver(index + 1, () => ledger.receive(copy))
+    })
+  }
 
   return Object.assign(rig, {
     service,

@@ -14,8 +14,9 @@ const CIRCUIT_MS = 10
 const MAX_CIRCUITS = 10_000
 const DEFAULT_MAX_KEYS = 100_000
 
+type Send = (answers: readonly QuotaAnswer[]) => void
+
 interface QuotaServiceOptions {
-  send(worker: number, answers: readonly QuotaAnswer[]): void
   /** Number of workers that share what there is. */
   workers(): number
   /** Windows, and buckets, that are kept; beyond, the one used longest ago is forgotten. */
@@ -26,9 +27,8 @@ interface QuotaServiceOptions {
 
 /** The quotas of an instance: one place where all workers' requests are counted. */
 export class QuotaService {
-  readonly #options: QuotaServiceOptions
   readonly #now: () => number
-  readonly #workers = new Set<number>()
+  readonly #workers = new Map<number, Send>()
   readonly #windows: BoundedMap<WindowAccount>
   readonly #buckets: LeakyBuckets
   readonly #places = new Places()
@@ -43,7 +43,6 @@ export class QuotaService {
   readonly #outbox = new Map<number, QuotaAnswer[]>()
 
   constructor(options: QuotaServiceOptions) {
-    this.#options = options
     this.#now = options.now ?? monotonicMs
     const { maxKeys = DEFAULT_MAX_KEYS } = options
     this.#windows = new BoundedMap(maxKeys)
@@ -73,8 +72,8 @@ export class QuotaService {
   }
 
   /** A worker has come up. */
-  join(worker: number): void {
-    this.#workers.add(worker)
+  join(worker: number, send: Send): void {
+    this.#workers.set(worker, send)
     for (const answer of this.#circuits.whole) this.#post(worker, answer)
     this.#flush()
   }
@@ -147,7 +146,7 @@ export class QuotaService {
     this.#circuitTimer ??= setTimeout(() => {
       this.#circuitTimer = undefined
       for (const change of this.#circuits.takeChanges()) {
-        for (const worker of this.#workers) this.#post(worker, change)
+        for (const worker of this.#workers.keys()) this.#post(worker, change)
       }
       this.#flush()
     }, CIRCUIT_MS)
@@ -183,7 +182,7 @@ export class QuotaService {
   }
 
   #flush(): void {
-    for (const [worker, answers] of this.#outbox) this.#options.send(worker, answers)
+    for (const [worker, answers] of this.#outbox) this.#workers.get(worker)?.(answers)
     this.#outbox.clear()
   }
 }

@@ -159,7 +159,7 @@ suite('upstreams', () => {
     )
 
     const refused: [body: object, reason: RegExp][] = [
-      [{ discovery_type: 'nacos', service_name: 's' }, /discovery_type/],
+      [{ discovery_type: 'nacos', service_name: 's' }, /discovery_type.*: nacos$/],
       [
         { discovery_type: 'dns', service_name: 's', discovery_args: { group_name: 'g' } },
         /discovery_args/,

@@ -23,11 +23,11 @@ const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
 /** The reason why an object asks for what is not there yet; undefined = it does not. */
 export function checkNotYet(kind: ResourceKind, value: object): string | undefined {
   const field = findNotYet(kind, value)
-  if (field !== undefined) return refusal(field)
+  if (field !== undefined) return refusal(field, value)
   const inline = (value as { upstream?: object }).upstream
   // Nothing serves stream routes yet, whatever they ask for: see `notServed` in src/control/resources.
   const inner = kind !== 'stream_routes' && inline && findNotYet('upstreams', inline)
-  return inner ? refusal(`upstream.${inner}`) : undefined
+  return inner ? refusal(`upstream.${inner}`, inline) : undefined
 }
 
 function findNotYet(kind: ResourceKind, value: object): string | undefined {
@@ -37,8 +37,10 @@ function findNotYet(kind: ResourceKind, value: object): string | undefined {
   return undefined
 }
 
-function refusal(field: string): string {
-  return `invalid configuration: property "${field}" asks for what this version does not support yet`
+function refusal(path: string, owner: object): string {
+  const value = (owner as Record<string, unknown>)[path.replace('upstream.', '')]
+  const named = typeof value === 'string' && value.length <= 32 ? `: ${value}` : ''
+  return `invalid configuration: property "${path}" asks for what this version does not support yet${named}`
 }
 
 function present(value: unknown): boolean {

@@ -33,7 +33,7 @@ export const Upstream = Type.Object(
   {
     ...METADATA,
     nodes: Type.Optional(Nodes),
-    /** Without one, the number of nodes. */
+    /** Without one, the number of the other nodes, but 4 at most. */
     retries: Type.Optional(Type.Integer({ minimum: 0 })),
     /** Seconds; 0 = no limit. */
     retry_timeout: Type.Optional(Type.Number({ minimum: 0 })),

@@ -6,7 +6,8 @@ const REFERENCE = /^\$env:\/\/([^/]+)(?:\/(.+))?$/i
 /**
  * Puts the values of environment variables in place of the references to them, however deep.
  * Returns the value itself when it has none.
- * @throws ConfigError naming the variable that is not set: a reference must never pass for a secret.
+ * @throws ConfigError naming the variable that is not set, or empty: neither a reference nor nothing
+ * must ever pass for a secret.
  */
 export function resolveEnvironment<T>(value: T, environment: NodeJS.ProcessEnv): T {
   if (typeof value === 'string') return resolveText(value, environment) as T
@@ -26,7 +27,9 @@ function resolveText(text: string, environment: NodeJS.ProcessEnv): string {
   const [, name = '', field] = REFERENCE.exec(text) ?? []
   if (name === '') return text
   const value = environment[name]
-  if (value === undefined) throw missing(`environment variable ${name} is not set`)
+  if (value === undefined || value === '') {
+    throw missing(`environment variable ${name} is not set`)
+  }
   return field === undefined ? value : fieldOf(name, value, field)
 }
 
@@ -38,7 +41,7 @@ function fieldOf(name: string, json: string, field: string): string {
     throw missing(`environment variable ${name} is no JSON, which /${field} asks for`)
   }
   const value = (parsed as Record<string, unknown> | null)?.[field]
-  if (typeof value === 'string') return value
+  if (typeof value === 'string' && value !== '') return value
   throw missing(`environment variable ${name} has no text in its field ${field}`)
 }
 

@@ -52,7 +52,7 @@ function checkPlugin(
     return `only supports auth type plugins in consumer credential: [${shown}] is none`
   }
   const schema = isOfConsumer(kind) ? (plugin.consumerSchema ?? plugin.schema) : plugin.schema
-  const problem = checkConfig(config, schema, checks)
+  const problem = checkConfig(config, schema, checks) ?? checkNested(plugin, config, checks)
   // As in APISIX: what never runs may be wrong.
   if (!problem || isDisabled(config)) return undefined
   return failed(shown, problem)
@@ -105,6 +105,26 @@ function checkConfig(
     if (left.length > 0) return describeFailure(own, left)
   }
   Object.assign(config, own)
+  return undefined
+}
+
+/** What is wrong with the configurations of other plugins in one that is valid so far. */
+function checkNested(
+  { nestedPlugins }: PluginSchemas,
+  outer: Config,
+  checks: PluginChecks,
+): string | undefined {
+  for (const { name, type, config } of nestedPlugins?.(outer) ?? []) {
+    const plugin = checks.findPlugin(name)
+    const shown = shorten(name)
+    if (!plugin) return `${shown} plugin did not found`
+    if (type !== undefined && plugin.type !== type) return `${shown} plugin is not supported`
+    // Nothing reads `_meta` of a plugin that another one runs.
+    const meta = config['_meta'] === undefined ? undefined : '"_meta" has no effect here'
+    const problem =
+      meta ?? checkConfig(config, plugin.schema, checks) ?? checkNested(plugin, config, checks)
+    if (problem) return `plugin ${shown} check schema failed: ${problem}`
+  }
   return undefined
 }
 

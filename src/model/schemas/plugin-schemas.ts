@@ -1,6 +1,14 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Dictionary } from './dictionary.ts'
 
+/** The configuration of a plugin inside of another one's. */
+export interface NestedPlugin {
+  readonly name: string
+  /** What kind of plugin can stand there; undefined = any. */
+  readonly type: 'auth' | undefined
+  readonly config: Record<string, unknown>
+}
+
 /** JSON Schemas of one plugin, by where its configuration stands. */
 export interface PluginSchemas {
   schema: TSchema
@@ -10,6 +18,8 @@ export interface PluginSchemas {
   type?: string | undefined
   /** Of the plugin's metadata object; without one, any object. */
   metadataSchema?: TSchema
+  /** Configurations of other plugins in a valid one of this plugin. */
+  nestedPlugins?: (config: Record<string, unknown>) => readonly NestedPlugin[]
 }
 
 /** Finds a plugin's schemas by its name; undefined = there is no such plugin. */

@@ -1,5 +1,5 @@
 import type { RequestContext } from '../../model/request-context.ts'
-import { removeField, setField } from '../../support/header-fields.ts'
+import { removeField, setField, toFieldValue } from '../../support/header-fields.ts'
 import type { StoredEntry } from './consumer-store.ts'
 
 /** A request as the worker holds it: plugins see its consumer read-only. */
@@ -21,5 +21,5 @@ export function setConsumer(request: RequestContext, entry: StoredEntry): void {
 
 function setOrRemove(request: RequestContext, name: string, value: string | undefined): void {
   if (value === undefined) removeField(request.headers, name.toLowerCase())
-  else setField(request.headers, name, value)
+  else setField(request.headers, name, toFieldValue(value))
 }

@@ -5,6 +5,8 @@ import type { ConsumerPlugins } from './plan-chain.ts'
 
 /** A consumer by one of its credentials, and the plugins that come with it. */
 export interface StoredEntry extends ConsumerEntry {
+  /** The object that it stands in, as `kind/id`. */
+  readonly source: string
   readonly plugins: ConsumerPlugins
   /** Value of `X-Consumer-Custom-ID`: the label `custom_id`. */
   readonly customId: string | undefined
@@ -17,28 +19,26 @@ export interface Credential {
   readonly config: Record<string, unknown>
 }
 
-interface Consumer {
-  readonly facts: ConsumerFacts
-  readonly plugins: ConsumerPlugins
-  readonly entry: StoredEntry
-}
-
 /**
  * Consumers by name and by credential. An object is taken out and put in again as a whole, so a
  * change costs what its own credentials are, however many consumers there are.
  */
 export class ConsumerStore {
-  readonly #consumers = new Map<string, Consumer>()
-  /** By plugin, by key; several consumers with one key are kept in their order: the first has it. */
-  readonly #byKey = new Map<string, Map<string, { source: string; entry: StoredEntry }[]>>()
+  readonly #consumers = new Map<string, StoredEntry>()
+  /**
+   * By plugin, by key. Of several objects with one key, which the Admin API refuses but files may
+   * hold, the first by name has it: all workers must agree, whenever they started.
+   */
+  readonly #byKey = new Map<string, Map<string, StoredEntry | readonly StoredEntry[]>>()
   readonly #keysOf = new Map<string, readonly Credential[]>()
 
   find(plugin: string, key: string): StoredEntry | undefined {
-    return this.#byKey.get(plugin)?.get(key)?.[0]?.entry
+    const found = this.#byKey.get(plugin)?.get(key)
+    return isList(found) ? found[0] : found
   }
 
   byName(username: string): StoredEntry | undefined {
-    return this.#consumers.get(username)?.entry
+    return this.#consumers.get(username)
   }
 
   putConsumer(
@@ -48,9 +48,10 @@ export class ConsumerStore {
   ): void {
     const facts = consumerFacts(body)
     const customId = facts.labels?.['custom_id']
-    const entry: StoredEntry = { consumer: facts, config: {}, plugins, customId }
-    this.#consumers.set(facts.username, { facts, plugins, entry })
-    this.#index(`consumers/${facts.username}`, credentials, facts, plugins)
+    const source = `consumers/${facts.username}`
+    const entry: StoredEntry = { source, consumer: facts, config: {}, plugins, customId }
+    this.#consumers.set(facts.username, entry)
+    this.#index(source, credentials, facts, plugins)
   }
 
   deleteConsumer(username: string): void {
@@ -67,7 +68,7 @@ export class ConsumerStore {
   ): boolean {
     const consumer = this.#consumers.get(username)
     if (consumer === undefined) return false
-    const facts = { ...consumer.facts, credentialId }
+    const facts = { ...consumer.consumer, credentialId }
     this.#index(`credentials/${id}`, credentials, facts, consumer.plugins)
     return true
   }
@@ -85,19 +86,18 @@ export class ConsumerStore {
     this.#unindex(source)
     const customId = consumer.labels?.['custom_id']
     for (const { plugin, key, config } of credentials) {
-      const entry = { consumer, config, plugins, customId }
+      const entry: StoredEntry = { source, consumer, config, plugins, customId }
       const keys = this.#keysOfPlugin(plugin)
-      const known = keys.get(key)
-      if (known === undefined) keys.set(key, [{ source, entry }])
-      else known.push({ source, entry })
+      const known = listOf(keys.get(key))
+      keys.set(key, known.length === 0 ? entry : [...known, entry].sort(bySource))
     }
     if (credentials.length > 0) this.#keysOf.set(source, credentials)
   }
 
-  #keysOfPlugin(plugin: string): Map<string, { source: string; entry: StoredEntry }[]> {
+  #keysOfPlugin(plugin: string): Map<string, StoredEntry | readonly StoredEntry[]> {
     const known = this.#byKey.get(plugin)
     if (known !== undefined) return known
-    const keys = new Map<string, { source: string; entry: StoredEntry }[]>()
+    const keys = new Map<string, StoredEntry | readonly StoredEntry[]>()
     this.#byKey.set(plugin, keys)
     return keys
   }
@@ -105,9 +105,9 @@ export class ConsumerStore {
   #unindex(source: string): void {
     for (const { plugin, key } of this.#keysOf.get(source) ?? []) {
       const keys = this.#byKey.get(plugin)
-      const left = keys?.get(key)?.filter((one) => one.source !== source) ?? []
-      if (left.length === 0) keys?.delete(key)
-      else keys?.set(key, left)
+      const [first, ...others] = listOf(keys?.get(key)).filter((one) => one.source !== source)
+      if (first === undefined) keys?.delete(key)
+      else keys?.set(key, others.length === 0 ? first : [first, ...others])
     }
     this.#keysOf.delete(source)
   }
@@ -120,4 +120,20 @@ function consumerFacts(body: ResourceBody): ConsumerFacts {
     labels: body['labels'] as Record<string, string> | undefined,
     credentialId: undefined,
   }
+}
+
+function isList(
+  found: StoredEntry | readonly StoredEntry[] | undefined,
+): found is readonly StoredEntry[] {
+  return Array.isArray(found)
+}
+
+/** Nearly every key has one owner, who needs no list: 100 000 of them are 6 MB. */
+function listOf(found: StoredEntry | readonly StoredEntry[] | undefined): readonly StoredEntry[] {
+  if (found === undefined) return []
+  return isList(found) ? found : [found]
+}
+
+function bySource(a: StoredEntry, b: StoredEntry): number {
+  return a.source < b.source ? -1 : 1
 }

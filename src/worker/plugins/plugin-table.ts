@@ -18,6 +18,9 @@ export interface PreparedPlugins {
   discard(): void
 }
 
+/** What consumers without plugins share. */
+const NO_CELL: PluginCell = Object.freeze({ current: NO_PLUGINS })
+
 const NOTHING_PREPARED: PreparedPlugins = { commit() {}, discard() {} }
 
 /**
@@ -98,14 +101,16 @@ export class PluginTable {
   putConsumer(id: string, body: ResourceBody): void {
     const key = `consumers/${id}`
     const credentials = this.#credentialsOf(body)
-    const own = this.#cell(key)
-    const previous = own.current
+    const previous = this.#cells.get(key)?.current ?? NO_PLUGINS
     const takes = (plugin: Plugin) => plugin.type !== 'auth'
-    own.current = this.#configurator.configure({ kind: 'consumers', id }, body, previous, takes)
+    const next = this.#configurator.configure({ kind: 'consumers', id }, body, previous, takes)
+    // Most of a hundred thousand consumers have no plugins of their own.
+    const own = next === NO_PLUGINS && !this.#cells.has(key) ? NO_CELL : this.#cell(key)
+    if (own !== NO_CELL) own.current = next
     const group = body['group_id']
     const groupCell = group === undefined ? undefined : this.#cell(`consumer_groups/${group}`)
     this.#consumers.putConsumer(body, { own, group: groupCell }, credentials)
-    stopPlugins(previous, own.current)
+    stopPlugins(previous, next)
   }
 
   deleteConsumer(id: string): void {

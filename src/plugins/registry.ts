@@ -5,11 +5,18 @@ import type { Plugin } from './contract.ts'
 /** All built-in plugins, in alphabetical order; each is the file of its name in this folder. */
 const BUILT_IN: readonly string[] = [
   'client-control',
+  'cors',
+  'csrf',
   'fault-injection',
+  'ip-restriction',
   'proxy-mirror',
   'real-ip',
+  'referer-restriction',
   'request-id',
+  'request-validation',
   'traffic-split',
+  'ua-restriction',
+  'uri-blocker',
 ]
 
 const require = createRequire(import.meta.url)

@@ -72,9 +72,15 @@ function createChoice(
 ): Choice {
   if (id !== undefined) return { upstream: host.upstreams.refer(String(id)), weight, current: 0 }
   if (upstream === undefined) return { upstream: undefined, weight, current: 0 }
-  const problem = checkUpstream(upstream)
+  const problem = checkUpstream(upstream) ?? checkInline(upstream)
   if (problem !== undefined) throw new ConfigError('GW_CONFIG_INVALID', problem)
   return { upstream: host.upstreams.create(upstream), weight, current: 0 }
+}
+
+/** Health is known by the object that an upstream stands in; these have none of their own. */
+function checkInline({ checks, holdfast }: Upstream): string | undefined {
+  if (checks === undefined && holdfast === undefined) return undefined
+  return 'health checks need an upstream object: give its upstream_id'
 }
 
 /** Smooth weighted round robin: heavy choices are spread, not bunched. */

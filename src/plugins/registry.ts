@@ -4,11 +4,18 @@ import type { Plugin } from './contract.ts'
 
 /** All built-in plugins, in alphabetical order; each is the file of its name in this folder. */
 const BUILT_IN: readonly string[] = [
+  'attach-consumer-label',
+  'basic-auth',
   'client-control',
+  'consumer-restriction',
   'cors',
   'csrf',
   'fault-injection',
+  'hmac-auth',
   'ip-restriction',
+  'jwt-auth',
+  'key-auth',
+  'multi-auth',
   'proxy-mirror',
   'real-ip',
   'referer-restriction',

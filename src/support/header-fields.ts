@@ -69,3 +69,10 @@ export function toFieldValue(text: string): string {
   if (!NOT_PLAIN.test(text)) return text
   return Buffer.from(text.replaceAll(CONTROLS, ''), 'utf8').toString('latin1')
 }
+
+const NOT_ASCII = /[^\0-\x7f]/
+
+/** The text of a field's value, which a client may have written as UTF-8; the inverse of `toFieldValue`. */
+export function fromFieldValue(value: string): string {
+  return NOT_ASCII.test(value) ? Buffer.from(value, 'latin1').toString() : value
+}

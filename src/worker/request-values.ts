@@ -1,5 +1,6 @@
 import type { RawHeaders } from '../model/http-message.ts'
 import { fieldValues } from '../support/header-fields.ts'
+import { decodeArgument } from '../support/query-arguments.ts'
 
 /** Query arguments, decoded; the values of a repeated name in their order. `a` alone is `a=`. */
 export function parseArgs(query: string): ReadonlyMap<string, readonly string[]> {
@@ -8,24 +9,13 @@ export function parseArgs(query: string): ReadonlyMap<string, readonly string[]>
   for (const part of query.split('&')) {
     if (part === '') continue
     const equals = part.indexOf('=')
-    const name = decodeArg(equals === -1 ? part : part.slice(0, equals))
-    const value = equals === -1 ? '' : decodeArg(part.slice(equals + 1))
+    const name = decodeArgument(equals === -1 ? part : part.slice(0, equals))
+    const value = equals === -1 ? '' : decodeArgument(part.slice(equals + 1))
     const known = args.get(name)
     if (known === undefined) args.set(name, [value])
     else known.push(value)
   }
   return args
-}
-
-/** Undecodable escapes stay as they are: a query is data, not a path. */
-function decodeArg(text: string): string {
-  const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
-  if (!spaced.includes('%')) return spaced
-  try {
-    return decodeURIComponent(spaced)
-  } catch {
-    return spaced
-  }
 }
 
 /** Cookies of all Cookie fields (RFC 6265, section 5.4), undecoded; the first of a name counts. */

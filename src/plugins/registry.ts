@@ -4,6 +4,7 @@ import type { Plugin } from './contract.ts'
 
 /** All built-in plugins, in alphabetical order; each is the file of its name in this folder. */
 const BUILT_IN: readonly string[] = [
+  'api-breaker',
   'attach-consumer-label',
   'basic-auth',
   'client-control',
@@ -15,6 +16,9 @@ const BUILT_IN: readonly string[] = [
   'ip-restriction',
   'jwt-auth',
   'key-auth',
+  'limit-conn',
+  'limit-count',
+  'limit-req',
   'multi-auth',
   'proxy-mirror',
   'real-ip',

@@ -13,17 +13,9 @@ const VARIABLE = /(?<!\\)\$(?:\{([^}]{1,256})\}|([\w.]+))/g
  * stands, backslash included. `encode` is applied to each value, not to the text around it.
  */
 export function compileTemplate(text: string, encode?: (value: string) => string): Template {
-  const texts: string[] = []
-  const readers: VariableReader[] = []
-  let at = 0
-  for (const match of text.matchAll(VARIABLE)) {
-    texts.push(text.slice(at, match.index))
-    readers.push(compileReference(match[1] ?? match[2] ?? '', encode))
-    at = match.index + match[0].length
-  }
+  const { texts, readers, tail } = parse(text, encode)
   const [read] = readers
   if (read === undefined) return () => text
-  const tail = text.slice(at)
   if (readers.length === 1) {
     const head = texts[0] ?? ''
     return (request) => head + (read(request) ?? '') + tail
@@ -36,6 +28,41 @@ export function compileTemplate(text: string, encode?: (value: string) => string
     }
     return result + tail
   }
+}
+
+/** Like `compileTemplate`, but undefined for a request that has a value for none of the variables. */
+export function compileKeyTemplate(text: string): VariableReader {
+  const { texts, readers, tail } = parse(text)
+  return (request) => {
+    let result = ''
+    let resolved = false
+    for (let i = 0; i < readers.length; i++) {
+      const value = readers[i]?.(request)
+      resolved ||= value !== undefined
+      result += texts[i]
+      result += value ?? ''
+    }
+    return resolved ? result + tail : undefined
+  }
+}
+
+interface Parsed {
+  /** What stands before each variable. */
+  readonly texts: readonly string[]
+  readonly readers: readonly VariableReader[]
+  readonly tail: string
+}
+
+function parse(text: string, encode?: (value: string) => string): Parsed {
+  const texts: string[] = []
+  const readers: VariableReader[] = []
+  let at = 0
+  for (const match of text.matchAll(VARIABLE)) {
+    texts.push(text.slice(at, match.index))
+    readers.push(compileReference(match[1] ?? match[2] ?? '', encode))
+    at = match.index + match[0].length
+  }
+  return { texts, readers, tail: text.slice(at) }
 }
 
 function compileReference(reference: string, encode?: (value: string) => string): VariableReader {

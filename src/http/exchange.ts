@@ -27,8 +27,12 @@ export interface Exchange {
   readonly responded: boolean
   /** Status of the response; 0 until it has one. */
   readonly status: number
+  /** Bytes of the request so far: line, fields and body, without what frames the body. */
+  readonly bytesReceived: number
   /** Bytes of response body accepted so far. */
   readonly bytesSent: number
+  /** Bytes of the response's head; 0 until it has one. */
+  readonly headBytes: number
   /** Writes the head. `bodyLength` in bytes; undefined = unknown (chunked, or close-delimited for HTTP/1.0). */
   respond(status: number, reason: string, headers: RawHeaders, bodyLength: number | undefined): void
   /** Writes body bytes. Returns false when the client is slow: wait for `onDrain`. */

@@ -98,26 +98,29 @@ export function forwardedRequestHeaders(exchange: Exchange, trusted: boolean): R
 
 /**
  * The first half of `forwardedRequestHeaders`, for requests with plugins: a copy of the fields
- * without what belongs to the client's connection. Made before plugins add fields, since a client's
- * Connection header must not name theirs.
+ * without what belongs to the client's connection; plugins see what the client says of itself. Made
+ * before plugins add fields, since a client's Connection header must not name theirs.
  */
-export function endToEndHeaders(headers: RawHeaders, trusted: boolean): RawHeaders {
+export function endToEndHeaders(headers: RawHeaders): RawHeaders {
   const named = connectionOptions(headers)
   const result: RawHeaders = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
     const fate = fateOf(REQUEST_FATES, name)
-    const stays = fate === FORWARDED_FOR || passes(fate, trusted)
-    if (stays && !isOption(named, name)) result.push(name, headers[i + 1] as string)
+    if (fate !== DROP && !isOption(named, name)) result.push(name, headers[i + 1] as string)
   }
   return result
 }
 
-/** The second half: adds the forwarding fields, in place, but for those that plugins or a proxy set. */
+/**
+ * The second half: adds the forwarding fields, in place, but for those that plugins or a trusted
+ * peer set; an untrusted peer's are known by their value. One that was set to nothing is not sent
+ * at all: so a plugin removes it.
+ */
 export function addForwarding(
   headers: RawHeaders,
-  connection: ClientConnection,
-  authority: string,
+  { connection, authority, headers: received }: Exchange,
+  trusted: boolean,
   remoteAddress: string,
 ): void {
   let forwardedFor = ''
@@ -131,7 +134,9 @@ export function addForwarding(
       if (value !== '') forwardedFor += `${value}, `
       continue
     }
+    if (!passes(fate, trusted) && value !== '' && received.includes(value)) continue
     kept |= 1 << fate
+    if (value === '' && fate !== PASS) continue
     headers[end++] = name
     headers[end++] = value
   }

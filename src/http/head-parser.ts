@@ -87,6 +87,7 @@ export class HeadParser {
       text.charCodeAt(this.#versionStart + 7) === 49 ? '1.1' : '1.0',
       headers,
     )
+    head.size = text.length
     this.#fields.reset()
     this.#state = START
     this.refusal = interpretHead(head)

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
-import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
+import type { ClientConnection, RawHeaders } from '../model/http-message.ts'
 import type { Exchange } from './exchange.ts'
+import type { RequestBody } from './request-body.ts'
 import type { RequestHead } from './request-head.ts'
 import {
   buildResponseHead,
@@ -42,11 +43,12 @@ export class HttpExchange implements Exchange {
   readonly httpVersion: '1.0' | '1.1'
   readonly headers: RawHeaders
   readonly authority: string
-  readonly body: BodySource | undefined
+  readonly body: RequestBody | undefined
   readonly startedAt: number
   responded = false
   status = 0
   bytesSent = 0
+  headBytes = 0
   onDrain: (() => void) | undefined = undefined
   onClose: ((aborted: boolean) => void) | undefined = undefined
   /** Whether the connection outlives the response; settled by `respond`. */
@@ -54,6 +56,7 @@ export class HttpExchange implements Exchange {
   /** True once a byte of the response may have left. */
   headSent = false
   readonly #owner: ExchangeOwner
+  readonly #requestHeadBytes: number
   #over = false
   #ended = false
   #framing = FRAMING_NONE
@@ -61,8 +64,9 @@ export class HttpExchange implements Exchange {
   #head = ''
   #held: Buffer | undefined = undefined
 
-  constructor(owner: ExchangeOwner, head: RequestHead, body: BodySource | undefined) {
+  constructor(owner: ExchangeOwner, head: RequestHead, body: RequestBody | undefined) {
     this.#owner = owner
+    this.#requestHeadBytes = head.size
     this.method = head.method
     this.target = head.target
     this.httpVersion = head.httpVersion
@@ -75,6 +79,10 @@ export class HttpExchange implements Exchange {
 
   get connection(): ClientConnection {
     return this.#owner.facts
+  }
+
+  get bytesReceived(): number {
+    return this.#requestHeadBytes + (this.body?.received ?? 0)
   }
 
   /** True when the end of the response is the end of the connection. */
@@ -172,6 +180,7 @@ export class HttpExchange implements Exchange {
     }
     this.responded = true
     this.status = status
+    this.headBytes = this.#head.length
     this.#framing = framing
     this.#remaining = framing === FRAMING_LENGTH ? (length ?? 0) : 0
     return true

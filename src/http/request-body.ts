@@ -41,6 +41,11 @@ export class RequestBody implements BodySource {
     this.length = length < 0 ? undefined : length
   }
 
+  /** Bytes of the body that have arrived, without what frames them. */
+  get received(): number {
+    return this.#decoder === undefined ? (this.length ?? 0) - this.#remaining : this.#received
+  }
+
   /** Bytes still to come; undefined when only the end will tell. */
   get remaining(): number | undefined {
     return this.#decoder === undefined ? this.#remaining : undefined

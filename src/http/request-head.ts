@@ -22,6 +22,8 @@ export class RequestHead {
   asksToClose = false
   asksToKeepAlive = false
   expectsContinue = false
+  /** Bytes of the request line and the fields. */
+  size = 0
 
   constructor(method: string, target: string, httpVersion: '1.0' | '1.1', headers: RawHeaders) {
     this.method = method

@@ -99,8 +99,12 @@ export interface RequestContext {
   readonly upstream: UpstreamFacts
   /** Status of the answer to the client; 0 until there is one. */
   readonly status: number
+  /** Bytes of the request so far: line, fields and body. */
+  readonly requestLength: number
   /** Bytes of response body sent to the client. */
   readonly bytesSent: number
+  /** Bytes of the head of the answer; 0 until there is one. */
+  readonly headBytesSent: number
   /** True when a node answered, false when the gateway itself did. */
   readonly answeredByNode: boolean
   /** Fields of the answer; undefined until there is one. Plugins may change them in `headerFilter`. */

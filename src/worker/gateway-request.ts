@@ -31,6 +31,8 @@ export class GatewayRequest implements Identified {
   identity: StoredEntry | undefined
   plan: RoutePlan | undefined
   responseHeaders: RawHeaders | undefined
+  /** The head that plugins are about to change; its status counts until one has left. */
+  responseHead: { readonly status: number } | undefined
   /** Write down every attempt, also those that went well. */
   recording = false
   answeredByNode = false
@@ -94,11 +96,19 @@ export class GatewayRequest implements Identified {
   }
 
   get status(): number {
-    return this.exchange.status
+    return this.exchange.status || (this.responseHead?.status ?? 0)
+  }
+
+  get requestLength(): number {
+    return this.exchange.bytesReceived
   }
 
   get bytesSent(): number {
     return this.exchange.bytesSent
+  }
+
+  get headBytesSent(): number {
+    return this.exchange.headBytes
   }
 
   get scheme(): string {
@@ -144,7 +154,7 @@ export class GatewayRequest implements Identified {
   }
 
   get headers(): RawHeaders {
-    this.#headers ??= endToEndHeaders(this.exchange.headers, this.trusted)
+    this.#headers ??= endToEndHeaders(this.exchange.headers)
     return this.#headers
   }
 

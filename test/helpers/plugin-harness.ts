@@ -47,7 +47,9 @@ export function createRequest(facts: RequestFacts = {}): GatewayRequest {
     httpVersion: '1.1',
     startedAt: performance.now(),
     status: 0,
+    bytesReceived: 0,
     bytesSent: 0,
+    headBytes: 0,
     connection: {
       remoteAddress,
       remotePort: 40_000,
@@ -110,10 +112,13 @@ export async function filterResponse(
   const { status = 200, headers = [], fromNode = true } = response
   const head = new MutableHead(status, '', [...headers], bytes.length, fromNode)
   request.responseHeaders = head.headers
+  request.responseHead = head
   instance.headerFilter?.(request, head)
   const filter = instance.bodyFilter?.(request, head)
   const body = head.replacement ?? bytes
-  const filtered = filter === undefined ? body : await through(filter, body)
+  const changed = filter === undefined ? body : await through(filter, body)
+  const encoder = instance.encodeBody?.(request, head)
+  const filtered = encoder === undefined ? changed : await through(encoder, changed)
   return { status: head.status, headers: head.headers, body: filtered }
 }
 

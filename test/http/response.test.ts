@@ -84,6 +84,28 @@ suite('responses', () => {
     })
   }
 
+  test('are counted in bytes, and so are requests', async (t) => {
+    const counted: number[][] = []
+    const fixture = await startEngine(t, (exchange) => {
+      exchange.onClose = () => {
+        counted.push([exchange.bytesReceived, exchange.headBytes, exchange.bytesSent])
+      }
+      exchange.body?.start({
+        onData: () => true,
+        onEnd: () => exchange.reply(200, [], 'hello'),
+        onError() {},
+      })
+    })
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n'
+    const plain = await fixture.talk(`${head}Content-Length: 3\r\n\r\nabc`)
+    await fixture.talk(`${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`)
+    const answerHead = plain.indexOf('hello')
+    assert.deepEqual(counted, [
+      [head.length + 'Content-Length: 3\r\n\r\n'.length + 3, answerHead, 5],
+      [head.length + 'Transfer-Encoding: chunked\r\n\r\n'.length + 3, answerHead, 5],
+    ])
+  })
+
   test('carry trailers, but none that could be taken for a head field', async (t) => {
     const { body } = await answer(t, (exchange) => {
       exchange.respond(200, '', [], undefined)

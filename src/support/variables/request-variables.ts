@@ -55,7 +55,8 @@ export const REQUEST_VARIABLES: ReadonlyMap<string, TextReader> = new Map<string
 
     status: (request) => (request.status === 0 ? undefined : String(request.status)),
     body_bytes_sent: (request) => String(request.bytesSent),
-    bytes_sent: (request) => String(request.bytesSent),
+    bytes_sent: (request) => String(request.headBytesSent + request.bytesSent),
+    request_length: (request) => String(request.requestLength),
     request_time: (request) => seconds(performance.now() - request.startedAt),
     upstream_addr: (request) => list(request.upstream.nodes),
     upstream_status: (request) => list(request.upstream.statuses),

@@ -22,7 +22,12 @@ const schema = Type.Object(
     }),
     response_code: Type.Integer({ minimum: 403, maximum: 404, default: 403 }),
   },
-  { oneOf: [{ required: ['whitelist'] }, { required: ['blacklist'] }] },
+  {
+    oneOf: [
+      { type: 'object', required: ['whitelist'] },
+      { type: 'object', required: ['blacklist'] },
+    ],
+  },
 )
 
 /** Lets requests pass by the address of their client. */

@@ -22,7 +22,12 @@ const schema = Type.Object(
       default: 'Your referer host is not allowed',
     }),
   },
-  { oneOf: [{ required: ['whitelist'] }, { required: ['blacklist'] }] },
+  {
+    oneOf: [
+      { type: 'object', required: ['whitelist'] },
+      { type: 'object', required: ['blacklist'] },
+    ],
+  },
 )
 
 /** Lets requests pass by the host in their Referer. */

@@ -26,7 +26,12 @@ const schema = Type.Object(
     rejected_code: Type.Integer({ minimum: 200, maximum: 599, default: 400 }),
     rejected_msg: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
   },
-  { anyOf: [{ required: ['header_schema'] }, { required: ['body_schema'] }] },
+  {
+    anyOf: [
+      { type: 'object', required: ['header_schema'] },
+      { type: 'object', required: ['body_schema'] },
+    ],
+  },
 )
 
 /** Lets requests pass whose headers and body follow a JSON Schema. */

@@ -15,7 +15,12 @@ const schema = Type.Object(
     denylist: Type.Optional({ ...Patterns, description: 'Patterns, none of which may match.' }),
     message: Type.String({ minLength: 1, maxLength: 1024, default: 'Not allowed' }),
   },
-  { oneOf: [{ required: ['allowlist'] }, { required: ['denylist'] }] },
+  {
+    oneOf: [
+      { type: 'object', required: ['allowlist'] },
+      { type: 'object', required: ['denylist'] },
+    ],
+  },
 )
 
 /** Lets requests pass by their User-Agent. */

@@ -41,9 +41,30 @@ let thorough: Ajv | undefined
 
 const compile: CompileSchema = (schema) => ajv.compile(schema)
 
+/** Plugins may be anybody's: what their schemas say is taken as JSON Schema has it. */
+const LENIENT: Options = { ...OPTIONS, strict: false }
+const lenient = new Ajv(LENIENT)
+
+const compileOfPlugin: CompileSchema = (schema) => guarded(() => lenient.compile(schema))
+
 const compileThorough: CompileSchema = (schema) => {
-  thorough ??= new Ajv({ ...OPTIONS, allErrors: true })
-  return thorough.compile(schema)
+  thorough ??= new Ajv({ ...LENIENT, allErrors: true })
+  const ajvOfAll = thorough
+  return guarded(() => ajvOfAll.compile(schema))
+}
+
+/** A schema that is none must not end the process that meets it: it refuses everything, and says why. */
+function guarded(compileSchema: () => ValidateFunction): ValidateFunction {
+  try {
+    return compileSchema()
+  } catch (error) {
+    const message = `the schema of plugin is none: ${error instanceof Error ? error.message : error}`
+    const refuseAll = (() => false) as unknown as ValidateFunction
+    refuseAll.errors = [
+      { keyword: 'schema', instancePath: '', schemaPath: '', params: {}, message },
+    ]
+    return refuseAll
+  }
 }
 
 const validators = new Map<ResourceKind, ValidateFunction>()
@@ -60,7 +81,7 @@ function validatorOf(kind: ResourceKind): ValidateFunction {
 
 /** A validator that knows the plugins `findPlugin` finds; every other name is refused. */
 export function createResourceValidator(findPlugin: PluginLookup): ResourceValidator {
-  const plugins = { findPlugin, compile, compileThorough }
+  const plugins = { findPlugin, compile: compileOfPlugin, compileThorough }
 
   function decode<K extends ResourceKind>(kind: K, body: unknown): Decoded<ResourceOf<K>> {
     const unsafe = findUnsafeJson(body)

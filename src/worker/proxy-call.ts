@@ -99,11 +99,10 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
 
   #nodeHeaders(request: GatewayRequest): RawHeaders {
     const { exchange, trusted, remoteAddress } = request
-    const { connection, authority } = exchange
-    if (!request.hasOwnHeaders && remoteAddress === connection.remoteAddress) {
+    if (!request.hasOwnHeaders && remoteAddress === exchange.connection.remoteAddress) {
       return forwardedRequestHeaders(exchange, trusted)
     }
-    addForwarding(request.headers, connection, authority, remoteAddress)
+    addForwarding(request.headers, exchange, trusted, remoteAddress)
     return request.headers
   }
 
@@ -116,7 +115,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     }
     this.request.upstreamRecord.noteHead()
     this.request.answeredByNode = true
-    const head = new MutableHead(status, reason, headers, contentLength(raw), true)
+    const head = new MutableHead(status, reason, headers, this.#lengthOf(raw), true)
     const pipe = this.#filterHead(head)
     if (pipe === false) return
     if (head.replacement !== undefined) {
@@ -126,6 +125,12 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     }
     this.#pipe = pipe
     this.#respond(head, pipe)
+  }
+
+  /** A plugin that made a HEAD of the client's method gets a head without the body it announces. */
+  #lengthOf(raw: RawHeaders): number | undefined {
+    const { method, exchange } = this.request
+    return method === 'HEAD' && exchange.method !== 'HEAD' ? 0 : contentLength(raw)
   }
 
   onData(chunk: Buffer): boolean {
@@ -188,6 +193,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   #filterHead(head: MutableHead): BodyPipe | undefined | false {
     this.request.responseHeaders = head.headers
     if (this.#plugins === undefined) return undefined
+    this.request.responseHead = head
     const { exchange } = this.request
     return this.#plugins.filterResponse(head, {
       write: (chunk) => exchange.write(chunk),

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Exchange } from '../../src/http/exchange.ts'
-import { forwardedRequestHeaders, responseHeaders } from '../../src/http/forwarding.ts'
+import {
+  addForwarding,
+  endToEndHeaders,
+  forwardedRequestHeaders,
+  responseHeaders,
+} from '../../src/http/forwarding.ts'
 
 const CONNECTION = {
   remoteAddress: '10.0.0.9',
@@ -138,5 +143,42 @@ suite('response fields of a node', () => {
       ...['Content-Length', '3'],
     ]
     assert.deepEqual(responseHeaders(headers), headers.slice(12))
+  })
+})
+
+suite('forwarding fields of requests with plugins', () => {
+  const received = ['Host', 'x', 'X-Real-IP', '1.1.1.1', 'X-Forwarded-Proto', 'ftp', 'X-A', 'a']
+
+  function throughPlugins(trusted: boolean, change: (headers: string[]) => void): string[] {
+    const exchange = {
+      headers: received,
+      connection: CONNECTION,
+      authority: 'x',
+    } as unknown as Exchange
+    const headers = endToEndHeaders(received)
+    change(headers)
+    addForwarding(headers, exchange, trusted, '9.9.9.9')
+    return headers
+  }
+  const fieldOf = (headers: string[], name: string) => headers[headers.indexOf(name) + 1]
+
+  test('plugins see what a client says of itself, nodes do not', () => {
+    const headers = throughPlugins(false, (seen) => assert.ok(seen.includes('1.1.1.1')))
+    assert.equal(fieldOf(headers, 'X-Real-IP'), '9.9.9.9')
+    assert.equal(fieldOf(headers, 'X-Forwarded-Proto'), 'http')
+    assert.ok(!headers.includes('ftp') && headers.includes('X-A'))
+  })
+
+  test('a trusted peer is believed', () => {
+    const headers = throughPlugins(true, () => {})
+    assert.equal(fieldOf(headers, 'X-Real-IP'), '1.1.1.1')
+    assert.equal(fieldOf(headers, 'X-Forwarded-Proto'), 'ftp')
+  })
+
+  test('what a plugin sets stays', () => {
+    const headers = throughPlugins(false, (seen) => {
+      seen[seen.indexOf('X-Real-IP') + 1] = '2.2.2.2'
+    })
+    assert.equal(fieldOf(headers, 'X-Real-IP'), '2.2.2.2')
   })
 })

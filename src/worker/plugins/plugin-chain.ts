@@ -24,6 +24,7 @@ export interface PluginChain {
   readonly beforeProxy: readonly RequestStep[]
   readonly headerFilter: readonly HeaderStep[]
   readonly bodyFilter: readonly BodyStep[]
+  readonly encodeBody: readonly BodyStep[]
   readonly log: readonly LogStep[]
 }
 
@@ -58,6 +59,7 @@ export function buildChain(
     beforeProxy: steps(all, 'beforeProxy'),
     headerFilter: steps(all, 'headerFilter'),
     bodyFilter: steps(all, 'bodyFilter'),
+    encodeBody: steps(all, 'encodeBody'),
     log: steps(all, 'log'),
   }
 }
@@ -68,7 +70,7 @@ function inOrder(plugins: ReadonlyMap<string, ConfiguredPlugin>): ConfiguredPlug
     .sort((a, b) => b.priority - a.priority || (a.plugin.name < b.plugin.name ? -1 : 1))
 }
 
-type Phase = 'rewrite' | 'access' | 'beforeProxy' | 'headerFilter' | 'bodyFilter' | 'log'
+type Phase = Exclude<keyof PluginChain, 'consumerRewrite'>
 
 function steps<P extends Phase>(
   plugins: readonly ConfiguredPlugin[],

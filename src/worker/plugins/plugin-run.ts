@@ -64,16 +64,18 @@ export class PluginRun {
         if (this.#takes(of)) step.run(request, head)
       }
       const filters: BodyFilter[] = []
-      for (const step of this.#chain.bodyFilter) {
-        of = step.of
-        const filter = this.#takes(of) ? step.run(request, head) : undefined
-        if (filter !== undefined) filters.push(filter)
+      for (const steps of [this.#chain.bodyFilter, this.#chain.encodeBody]) {
+        for (const step of steps) {
+          of = step.of
+          const filter = this.#takes(of) ? step.run(request, head) : undefined
+          if (filter !== undefined) filters.push(filter)
+        }
       }
       return filters.length === 0 ? undefined : new BodyPipe(filters, this.#guarded(target))
     } catch (error) {
       this.#report(of, 'headerFilter', error)
       // Not again: the answer to a failure is not theirs to fail at.
-      this.#chain = { ...this.#chain, headerFilter: [], bodyFilter: [] }
+      this.#chain = { ...this.#chain, headerFilter: [], bodyFilter: [], encodeBody: [] }
       this.#owner.failed(error)
       return false
     }

@@ -14,63 +14,44 @@ export interface ClientPool {
   readonly size: number
 }
 
-interface SharedClient {
-  readonly key: string
-  readonly client: NodeClient
-  users: number
-}
-
 /**
  * Creates an empty pool. To keep connections over a change of configuration, create the new
  * upstream before the old one is stopped.
  */
 export function createClientPool(options: NodeClientOptions = {}): ClientPool {
-  const byKey = new Map<string, SharedClient>()
-  const byClient = new Map<NodeClient, SharedClient>()
-  const loads = new Map<string, { load: NodeLoad; users: number }>()
+  const clients = new Map<string, { client: NodeClient; users: number }>()
+  const loads = new Map<string, NodeLoad>()
 
   function joinLoad(address: string): NodeLoad {
-    const shared = loads.get(address)
-    if (shared === undefined) {
-      const load = new NodeLoad()
-      loads.set(address, { load, users: 1 })
-      return load
-    }
-    shared.users++
-    return shared.load
-  }
-
-  function leaveLoad(address: string): void {
-    const shared = loads.get(address)
-    if (shared !== undefined && --shared.users === 0) loads.delete(address)
+    const load = loads.get(address) ?? new NodeLoad()
+    if (load.users++ === 0) loads.set(address, load)
+    return load
   }
 
   return {
     acquire(origin, limits) {
       const key = limits === undefined ? keyOf(origin) : `${keyOf(origin)}|${limitsKey(limits)}`
-      let shared = byKey.get(key)
+      let shared = clients.get(key)
       if (shared === undefined) {
         const load = joinLoad(addressOf(origin))
-        const client = new NodeClient(origin, { ...options, ...limits }, load)
-        shared = { key, client, users: 0 }
-        byKey.set(key, shared)
-        byClient.set(client, shared)
+        const client = new NodeClient(origin, { ...options, ...limits }, load, key)
+        shared = { client, users: 0 }
+        clients.set(key, shared)
       }
       shared.users++
       return shared.client
     },
 
     release(client) {
-      const shared = byClient.get(client)
-      if (shared === undefined || --shared.users > 0) return
-      byKey.delete(shared.key)
-      byClient.delete(client)
-      leaveLoad(client.address)
+      const shared = clients.get(client.key)
+      if (shared?.client !== client || --shared.users > 0) return
+      clients.delete(client.key)
+      if (--client.load.users === 0) loads.delete(client.address)
       client.stop()
     },
 
     get size() {
-      return byKey.size
+      return clients.size
     },
   }
 }

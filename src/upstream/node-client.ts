@@ -44,6 +44,8 @@ const DEFAULTS = {
 export class NodeClient implements CallOwner {
   readonly address: string
   readonly origin: NodeOrigin
+  /** What its pool finds it by. */
+  readonly key: string
   /** Shared with other clients of the same node. */
   readonly load: NodeLoad
   readonly #options: Required<NodeClientOptions>
@@ -51,8 +53,14 @@ export class NodeClient implements CallOwner {
   #busy = 0
   #stopped = false
 
-  constructor(origin: NodeOrigin, options: NodeClientOptions = {}, load = new NodeLoad()) {
+  constructor(
+    origin: NodeOrigin,
+    options: NodeClientOptions = {},
+    load = new NodeLoad(),
+    key = '',
+  ) {
     this.origin = origin
+    this.key = key
     this.load = load
     this.address = addressOf(origin)
     this.#options = { ...DEFAULTS, ...options }

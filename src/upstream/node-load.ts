@@ -7,6 +7,8 @@ const FAILURE_MS = 1_000
 export class NodeLoad {
   /** Requests under way. */
   active = 0
+  /** Clients that share this. */
+  users = 0
   #latencyMs = 0
   #touchedAt = 0
 

@@ -5,7 +5,7 @@ import type { NodeConfig } from './configured-nodes.ts'
 import { NamedClients } from './named-clients.ts'
 import type { ResolvedNode } from './names/name-lookup.ts'
 import type { NameService, NameWatch } from './names/name-service.ts'
-import { addressOf, type NodeOrigin, nodeHostHeader } from './node-origin.ts'
+import { type NodeOrigin, nodeHostHeader } from './node-origin.ts'
 import { serverNameOf } from './server-name.ts'
 import type { TlsContext } from './tls-context.ts'
 import type { UpstreamNode } from './upstream-node.ts'
@@ -38,6 +38,7 @@ export interface NodeSetConfig {
 
 /** Where nodes come from: one address, or a name with the addresses it has now. */
 interface Source {
+  readonly index: number
   readonly config: NodeConfig
   readonly watch: NameWatch | undefined
   readonly isService: boolean
@@ -51,8 +52,11 @@ export class NodeSet {
   readonly #config: NodeSetConfig
   readonly #clients: ClientPool
   readonly #onChange: () => void
+  /** Empty if nothing can change. */
   readonly #sources: readonly Source[]
-  #nodes = new Map<string, OwnNode>()
+  #nodes: readonly OwnNode[] = []
+  /** Which source each node is of. */
+  #origins: readonly number[] = []
   #stopped = false
 
   /** Without `names` the system resolves a node's name whenever it is connected to. */
@@ -69,17 +73,18 @@ export class NodeSet {
     this.#config = config
     this.#clients = clients
     this.#onChange = onChange
-    this.#sources = this.#watchAll(names)
-    this.#renew()
+    const sources = this.#watchAll(names)
+    this.#renew(sources)
+    this.#sources = sources.some(({ watch }) => watch !== undefined) ? sources : []
   }
 
   get nodes(): readonly UpstreamNode[] {
-    return [...this.#nodes.values()]
+    return this.#nodes
   }
 
   /** There is no node yet, but a name is being looked up for the first time. */
   get pending(): boolean {
-    return this.#nodes.size === 0 && this.#sources.some(({ watch }) => watch?.pending)
+    return this.#nodes.length === 0 && this.#sources.some(({ watch }) => watch?.pending)
   }
 
   /** Names that have never been resolved. */
@@ -94,46 +99,63 @@ export class NodeSet {
     if (this.#stopped) return
     this.#stopped = true
     for (const { watch } of this.#sources) watch?.stop()
-    for (const node of this.#nodes.values()) this.#release(node)
-    this.#nodes.clear()
+    for (const node of this.#nodes) this.#release(node)
+    this.#nodes = []
   }
 
   #watchAll(names: NameService | undefined): Source[] {
     const { nodes, service } = this.#config
     const changed = () => {
       if (this.#stopped) return
-      this.#renew()
+      this.#renew(this.#sources)
       this.#onChange()
     }
     const watch = (name: string, kind: 'host' | 'service') => names?.watch({ name, kind }, changed)
-    const sources = nodes.map((config): Source => {
+    const sources = nodes.map((config, index): Source => {
       const isName = isIP(config.host) === 0
-      return { config, watch: isName ? watch(config.host, 'host') : undefined, isService: false }
+      const watched = isName ? watch(config.host, 'host') : undefined
+      return { index, config, watch: watched, isService: false }
     })
     if (service === undefined) return sources
     const { name: host, port = service.defaultPort } = service
     const config = { host, port, weight: 1, priority: 0 }
-    return [...sources, { config, watch: watch(host, 'service'), isService: true }]
+    const index = sources.length
+    return [...sources, { index, config, watch: watch(host, 'service'), isService: true }]
   }
 
   /** Nodes that stay are the same objects: what is known of their health stays with them. */
-  #renew(): void {
+  #renew(sources: readonly Source[]): void {
     const before = this.#nodes
-    const after = new Map<string, OwnNode>()
-    for (const [index, source] of this.#sources.entries()) {
-      const { config, watch } = source
+    const nodes: OwnNode[] = []
+    const origins: number[] = []
+    for (const source of sources) {
+      const { config, watch, index } = source
       const resolved = watch === undefined ? [{ host: config.host }] : (watch.nodes ?? [])
       for (const one of resolved) {
-        const weight = config.weight * (one.weight ?? 1)
         const { port, priority } = this.#placeOf(source, one)
-        const key = `${index} ${one.host} ${port} ${priority}`
-        const node = before.get(key) ?? this.#create(source, one.host, port, priority)
-        node.weight = weight
-        after.set(key, node)
+        const node =
+          this.#find(index, one.host, port, priority) ??
+          this.#create(source, one.host, port, priority)
+        node.weight = config.weight * (one.weight ?? 1)
+        nodes.push(node)
+        origins.push(index)
       }
     }
-    this.#nodes = after
-    for (const [key, node] of before) if (!after.has(key)) this.#release(node)
+    this.#nodes = nodes
+    this.#origins = origins
+    if (before.length === 0) return
+    const kept = new Set(nodes)
+    for (const node of before) if (!kept.has(node)) this.#release(node)
+  }
+
+  #find(origin: number, host: string, port: number, priority: number): OwnNode | undefined {
+    return this.#nodes.find(
+      (node, i) =>
+        this.#origins[i] === origin &&
+        node.host === host &&
+        node.port === port &&
+        node.priority === priority,
+    )
   }
 
   #placeOf(
@@ -162,7 +184,7 @@ export class NodeSet {
     const client = this.#clients.acquire(origin, keepAlive)
     const followsHost = scheme === 'https' && passHost === 'pass'
     return {
-      address: addressOf(origin),
+      address: client.address,
       host,
       port,
       name,

@@ -91,15 +91,27 @@ export class DnsServer {
 
 /** Starts a server that ends with the test. */
 export async function startDnsServer(t: Pick<TestContext, 'after'>): Promise<DnsServer> {
-  const udp = createSocket('udp4')
-  udp.bind(0, '127.0.0.1')
-  await once(udp, 'listening')
-  const tcp = createServer()
-  tcp.listen((udp.address() as AddressInfo).port, '127.0.0.1')
-  await once(tcp, 'listening')
+  const { udp, tcp } = await listenOnOnePort()
   const server = new DnsServer(udp, tcp)
   t.after(() => server.stop())
   return server
+}
+
+/** A port that is free for UDP may not be for TCP: another one then. */
+async function listenOnOnePort(attempts = 50): Promise<{ udp: Socket; tcp: Server }> {
+  const udp = createSocket('udp4')
+  const tcp = createServer()
+  udp.bind(0, '127.0.0.1')
+  await once(udp, 'listening')
+  try {
+    tcp.listen((udp.address() as AddressInfo).port, '127.0.0.1')
+    await once(tcp, 'listening')
+    return { udp, tcp }
+  } catch (error) {
+    udp.close()
+    if (attempts === 0) throw error
+    return listenOnOnePort(attempts - 1)
+  }
 }
 
 function readQuestion(query: Buffer): { name: string; type: string; end: number } {

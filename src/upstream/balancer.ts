@@ -46,7 +46,7 @@ export function createBalancer(
   createPicker: CreatePicker,
   forwardIfAllDown: boolean,
 ): Balancer {
-  const weighted = nodes.filter(({ weight }) => weight > 0)
+  const weighted = nodes.every(hasWeight) ? nodes : nodes.filter(hasWeight)
   const pickers = groupByPriority(weighted).map(createPicker)
   const pick = (
     request: RequestContext | undefined,
@@ -72,12 +72,19 @@ export function createBalancer(
   }
 }
 
+function hasWeight({ weight }: UpstreamNode): boolean {
+  return weight > 0
+}
+
 function isUp({ available, share }: UpstreamNode): boolean {
   return available && share > 0
 }
 
 /** Highest priority first. */
-function groupByPriority(nodes: readonly UpstreamNode[]): UpstreamNode[][] {
+function groupByPriority(nodes: readonly UpstreamNode[]): (readonly UpstreamNode[])[] {
+  const [first] = nodes
+  if (first === undefined) return []
+  if (nodes.every(({ priority }) => priority === first.priority)) return [nodes]
   const groups = new Map<number, UpstreamNode[]>()
   for (const node of nodes) {
     const group = groups.get(node.priority)

@@ -84,7 +84,8 @@ class NodeUpstream implements Upstream {
   readonly #nodeSet: NodeSet
   readonly #setup: UpstreamSetup
   readonly #observer: UpstreamObserver | undefined
-  readonly #waiting = new Set<WaitingCall>()
+  /** Requests that wait for a name; few upstreams ever have any. */
+  #waiting: Set<WaitingCall> | undefined
   #stopped = false
   #released = false
 
@@ -123,7 +124,7 @@ class NodeUpstream implements Upstream {
   stop(): void {
     this.#stopped = true
     // Those that wait for a name are under way: they go on with the answer.
-    if (this.#waiting.size > 0 || this.#released) return
+    if (this.#released || (this.#waiting !== undefined && this.#waiting.size > 0)) return
     this.#released = true
     this.#observer?.onNodes?.([])
     this.#nodeSet.stop()
@@ -143,21 +144,23 @@ class NodeUpstream implements Upstream {
   #onNodes(): void {
     this.#observer?.onNodes?.(this.nodes)
     Object.assign(this.#setup, this.#balancing())
-    for (const call of [...this.#waiting]) call.proceed()
+    for (const call of [...(this.#waiting ?? [])]) call.proceed()
   }
 
   #wait(request: UpstreamRequest, sink: ResponseSink, timeouts: Timeouts): PendingRequest {
+    this.#waiting ??= new Set()
+    const waiting = this.#waiting
     const call = new WaitingCall(
       sink,
       timeouts.connectMs,
       () => this.send(request, sink, timeouts),
       (over) => {
-        this.#waiting.delete(over)
+        waiting.delete(over)
         // After the request has gone on.
         if (this.#stopped) queueMicrotask(() => this.stop())
       },
     )
-    this.#waiting.add(call)
+    waiting.add(call)
     return call
   }
 

@@ -1,6 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import type { JobInput, JobName, JobOutput } from '../jobs/jobs.ts'
 import type { RawHeaders } from '../model/http-message.ts'
+import type { MetricBook } from '../model/metrics.ts'
 import type { QuotaLedger } from '../model/quota.ts'
 import type { ConsumerFacts, RequestContext, UpstreamHandle } from '../model/request-context.ts'
 import type { ResourceKind } from '../model/resource-kind.ts'
@@ -67,6 +68,11 @@ export interface PluginInstance {
   headerFilter?(request: RequestContext, head: ResponseHead): void
   /** After all header filters; undefined = the body of this response passes untouched. */
   bodyFilter?(request: RequestContext, head: ResponseHead): BodyFilter | undefined
+  /**
+   * After all body filters, whatever their priority: encodes (compresses) the body that they made.
+   * May change the head's fields. Undefined = the body stays as it is.
+   */
+  encodeBody?(request: RequestContext, head: ResponseHead): BodyFilter | undefined
   /** The exchange is over. */
   log?(request: RequestContext): void
   /** The owner changed or went; requests under way may still call the phases above. */
@@ -152,6 +158,8 @@ export interface PluginHost {
   readonly http: OutboundHttp
   /** Counters that all workers of the instance share. */
   readonly quota: QuotaLedger
+  /** Metrics; what all workers count is added up. */
+  readonly metrics: MetricBook
 }
 
 /** A plugin: what its configuration looks like and what it does with it. */

@@ -8,6 +8,7 @@ import type {
   PluginInstance,
   Reply,
 } from '../../src/plugins/contract.ts'
+import { NO_METRICS } from '../../src/plugins/no-metrics.ts'
 import { NO_QUOTA } from '../../src/plugins/no-quota.ts'
 import { applyDefaults } from '../../src/support/apply-defaults.ts'
 import { bodyFromMemory } from '../../src/worker/buffered-body.ts'
@@ -85,6 +86,7 @@ export function configure(
     },
     http: { send: () => Promise.reject(new Error('nobody is there')) },
     quota: createQuotaRig({ workers: 1 }).ledgers[0] ?? NO_QUOTA,
+    metrics: NO_METRICS,
     jobs: { run: async (name, input) => JOBS[name](input as never) as never },
   }
   return plugin.create(applyDefaults(plugin.schema, config) as never, { ...base, ...host })

@@ -13,7 +13,6 @@ import { UpstreamCall, type UpstreamSetup } from './upstream-call.ts'
 import type { UpstreamNode, UpstreamObserver } from './upstream-node.ts'
 import { WaitingCall } from './waiting-call.ts'
 
-export type { NodeConfig } from './configured-nodes.ts'
 export { DEFAULT_TIMEOUTS, type Timeouts } from './timeouts.ts'
 
 export interface UpstreamConfig extends NodeSetConfig {

@@ -43,7 +43,7 @@ export const OutlierEjection = Type.Object(
 export type OutlierEjection = Static<typeof OutlierEjection>
 
 /** Keeps retries from multiplying the load on nodes that fail because of it. */
-export const RetryBudget = Type.Object(
+const RetryBudget = Type.Object(
   {
     /** Share of the requests that may be retried. */
     share: Type.Number({ minimum: 0, maximum: 1, default: 0.2 }),

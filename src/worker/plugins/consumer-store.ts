@@ -26,8 +26,8 @@ export interface Credential {
 export class ConsumerStore {
   readonly #consumers = new Map<string, StoredEntry>()
   /**
-   * By plugin, by key. Of several objects with one key, which the Admin API refuses but files may
-   * hold, the first by name has it: all workers must agree, whenever they started.
+   * By plugin, by key. Of several objects with one key the first by name has it: all workers must
+   * agree, whenever they started.
    */
   readonly #byKey = new Map<string, Map<string, StoredEntry | readonly StoredEntry[]>>()
   readonly #keysOf = new Map<string, readonly Credential[]>()

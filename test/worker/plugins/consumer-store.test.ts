@@ -71,4 +71,30 @@ suite('consumers of a PluginTable', () => {
       assert.throws(() => put('ann', reference), { code: 'GW_CONFIG_REFERENCE' })
     })
   }
+
+  test('a hundred thousand are loaded, found and replaced without looking at the others', () => {
+    const count = 100_000
+    const { table, put } = tableOf()
+    const startedAt = performance.now()
+    for (let i = 0; i < count; i++) put(`user_${i}`, `key-${i}`)
+    for (let i = 0; i < count; i += 10) put(`user_${i}`, `new-${i}`)
+    for (let i = 5; i < count; i += 10) table.deleteConsumer(`user_${i}`)
+    // 0.5 s where this was written; a scan per consumer would take minutes.
+    assert.ok(performance.now() - startedAt < 20_000)
+  })
+
+  test('the look-up of a key costs the same among many', () => {
+    const store = new ConsumerStore()
+    const count = 100_000
+    for (let i = 0; i < count; i++) {
+      store.putConsumer({ username: `user_${i}` }, NOTHING, badge(`key-${i}`))
+    }
+    const startedAt = performance.now()
+    for (let i = 0; i < count; i++) {
+      assert.equal(store.find('badge', `key-${i}`)?.consumer.username, `user_${i}`)
+      assert.equal(store.find('badge', `nobody-${i}`), undefined)
+    }
+    // 200 000 look-ups and checks in 0.1 s where this was written.
+    assert.ok(performance.now() - startedAt < 10_000)
+  })
 })

@@ -66,7 +66,8 @@ export default definePlugin({
         bodyLength === undefined
           ? constants.BROTLI_OPERATION_FLUSH
           : constants.BROTLI_OPERATION_PROCESS
-      return compressWith(createBrotliCompress({ params, flush, ...UNBOUNDED_OUTPUT }), () => false)
+      const finish = constants.BROTLI_OPERATION_FINISH
+      return compressWith(createBrotliCompress({ params, flush, ...UNBOUNDED_OUTPUT }), { finish })
     }
 
     return {

@@ -67,7 +67,8 @@ export default definePlugin({
     function compressor(bodyLength: number | undefined): BodyFilter {
       const flush = bodyLength === undefined ? constants.Z_SYNC_FLUSH : constants.Z_NO_FLUSH
       const options = { level, chunkSize, flush, ...memoryFor(bodyLength), ...UNBOUNDED_OUTPUT }
-      return compressWith(createGzip(options), flushEvery(bodyLength, heldBytes))
+      const isDue = flushEvery(bodyLength, heldBytes)
+      return compressWith(createGzip(options), { finish: constants.Z_FINISH, isDue })
     }
 
     return {

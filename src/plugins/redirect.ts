@@ -106,10 +106,18 @@ function checkChoice(config: {
 function toHttps(host: PluginHost): { rewrite(request: RequestContext): ReturnType<typeof moved> } {
   return {
     rewrite(request) {
-      const scheme = fieldValue(request.headers, 'x-forwarded-proto') ?? request.scheme
-      return scheme === 'https' ? undefined : moved(request, host.metadata()['https_port'])
+      return schemeOf(request) === 'https'
+        ? undefined
+        : moved(request, host.metadata()['https_port'])
     },
   }
+}
+
+/** What a plugin put into X-Forwarded-Proto, else the scheme, in which only a trusted peer's word counts. */
+function schemeOf({ headers, receivedHeaders, scheme }: RequestContext): string {
+  const forwarded = fieldValue(headers, 'x-forwarded-proto')
+  if (forwarded === undefined) return scheme
+  return forwarded === fieldValue(receivedHeaders, 'x-forwarded-proto') ? scheme : forwarded
 }
 
 function moved(

@@ -1,4 +1,4 @@
-import type { BrotliCompress, Gzip } from 'node:zlib'
+import { type BrotliCompress, constants, type Gzip } from 'node:zlib'
 import type { BodyFilter } from '../contract.ts'
 
 /**
@@ -7,35 +7,64 @@ import type { BodyFilter } from '../contract.ts'
  */
 export const UNBOUNDED_OUTPUT = { readableHighWaterMark: Number.MAX_SAFE_INTEGER }
 
-/**
- * Compresses a body in libuv's threads, piece by piece; the source waits meanwhile. `isFlushDue` says
- * after each piece of so many bytes whether what was made of it must leave now.
- */
+const SYNC_FLUSH = constants.Z_SYNC_FLUSH
+
+interface Flushing {
+  /** How the compressor is told that the body is complete. */
+  readonly finish: number
+  /** For gzip: after each piece of so many bytes, must what was made of it leave now? Default no. */
+  isDue?(bytes: number): boolean
+}
+
+/** Compresses a body in libuv's threads, piece by piece; the source waits meanwhile. */
 export function compressWith(
   stream: Gzip | BrotliCompress,
-  isFlushDue: (bytes: number) => boolean,
+  { finish, isDue = () => false }: Flushing,
 ): BodyFilter {
-  let reject: ((error: Error) => void) | undefined
-  stream.on('error', (error) => reject?.(error))
+  let fail: ((error: Error) => void) | undefined
+  stream.on('error', (error) => fail?.(error))
 
-  function output(work: (done: () => void) => void): Promise<Buffer | undefined> {
-    return new Promise((resolve, fail) => {
-      reject = fail
-      work(() => resolve((stream.read() as Buffer | null) ?? undefined))
+  function output(
+    work: (done: (error?: Error | null) => void) => void,
+  ): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      fail = reject
+      work((error) => {
+        if (error) reject(error)
+        else resolve(takeOutput(stream))
+      })
     })
   }
 
   return {
     transform: (chunk) =>
       output((done) => {
-        if (!isFlushDue(chunk.length)) {
+        if (isDue(chunk.length)) {
+          stream.write(chunk)
+          stream.flush(SYNC_FLUSH, done)
+        } else {
           stream.write(chunk, done)
-          return
         }
-        stream.write(chunk)
-        stream.flush(done)
       }),
-    flush: () => output((done) => stream.end(done)),
-    stop: () => stream.destroy(),
+    async flush() {
+      // Not `end`: the stream's `finish` comes before the last of its output.
+      const rest = await output((done) => stream.flush(finish, done))
+      stream.destroy()
+      return rest
+    },
+    stop() {
+      stream.destroy()
+    },
   }
+}
+
+/** All there is; one `read` may return a part of it. */
+function takeOutput(stream: Gzip | BrotliCompress): Buffer | undefined {
+  const first: Buffer | null = stream.read()
+  if (first === null) return undefined
+  const pieces = [first]
+  for (let next: Buffer | null = stream.read(); next !== null; next = stream.read()) {
+    pieces.push(next)
+  }
+  return pieces.length === 1 ? first : Buffer.concat(pieces)
 }

@@ -134,6 +134,7 @@ export class WindowLeases {
   /** There is no primary any more. */
   stop(): void {
     for (const held of this.#asking) this.#turnAway(held)
+    this.#asking.clear()
   }
 
   #wait(held: Held, terms: WindowTerms, now: number): Promise<WindowVerdict> {

@@ -1,4 +1,5 @@
 import type { AttemptReport, NodeHealth } from './health.ts'
+import type { MetricReport, MetricSettings } from './metrics.ts'
 import type { QuotaAnswer, QuotaRequest } from './quota.ts'
 import type { ResolvedName } from './resolved-name.ts'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
@@ -23,6 +24,16 @@ export interface Quarantined {
   kind: ResourceKind
   id: string
   reason: string
+}
+
+/** A line for each request. */
+export interface AccessLogSettings {
+  /** The file it is appended to; undefined = stdout. */
+  path: string | undefined
+  /** Text with variables. */
+  format: string
+  /** How values are made safe; nginx's `escape` of log_format. */
+  escape: 'default' | 'json' | 'none'
 }
 
 /** What a worker must know of the settings; it never reads them itself. */
@@ -76,6 +87,10 @@ export interface WorkerSettings {
     /** X-APISIX-Upstream-Status on every response, not only where a node failed. */
     alwaysShowStatus: boolean
   }
+  /** How what plugins count of requests is kept. */
+  metrics: MetricSettings
+  /** Undefined = none. */
+  accessLog: AccessLogSettings | undefined
   /** How names of nodes are resolved; no servers = those of /etc/resolv.conf. */
   dns: { servers: readonly string[]; timeoutMs: number; minTtlMs: number; maxTtlMs: number }
 }
@@ -167,5 +182,7 @@ export type WorkerMessage =
   | { type: 'settled'; upTo: number }
   /** What requests want of the quota ledger, many of them together. */
   | { type: 'quota'; requests: readonly QuotaRequest[] }
+  /** What plugins have counted since the last report. */
+  | { type: 'metrics'; report: MetricReport }
   /** No connection is left after `drain`; the worker exits by itself next. */
   | { type: 'drained' }

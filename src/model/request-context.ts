@@ -6,6 +6,8 @@ export interface RouteFacts {
   readonly name: string | undefined
   /** The pattern as configured: its only uri, or the first of several. */
   readonly uri: string
+  /** Its only host, or the first of several; a service's if it has none of its own. */
+  readonly host?: string | undefined
   readonly labels: Readonly<Record<string, string>> | undefined
   readonly serviceId: string | undefined
   readonly serviceName: string | undefined

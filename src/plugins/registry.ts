@@ -24,6 +24,7 @@ const BUILT_IN: readonly string[] = [
   'limit-req',
   'mocking',
   'multi-auth',
+  'prometheus',
   'proxy-mirror',
   'proxy-rewrite',
   'real-ip',

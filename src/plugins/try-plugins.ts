@@ -3,6 +3,7 @@ import { applyDefaults } from '../support/apply-defaults.ts'
 import { compileExpression } from '../support/expression/expression.ts'
 import { createLogger } from '../support/logger.ts'
 import type { Plugin, PluginHost } from './contract.ts'
+import { NO_METRICS } from './no-metrics.ts'
 import { NO_QUOTA } from './no-quota.ts'
 import type { PluginRegistry } from './registry.ts'
 
@@ -72,6 +73,7 @@ function trialHost(registry: PluginRegistry, owner: PluginHost['owner']): Plugin
     http: { send: () => Promise.reject(new Error('no request while a configuration is tried')) },
     jobs: { run: () => Promise.reject(new Error('no job while a configuration is tried')) },
     quota: NO_QUOTA,
+    metrics: NO_METRICS,
     configure({ name, config }) {
       const nested = registry.find(name)
       return nested?.create(applyDefaults(nested.schema, config) as never, host)

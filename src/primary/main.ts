@@ -16,6 +16,7 @@ import { DrainSwitch } from './drain-switch.ts'
 import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { MetricStore } from './metric-store/metric-store.ts'
 import { createMetrics, startMetricsServer } from './metrics.ts'
 import { NameMemory } from './name-memory.ts'
 import { endOrphans } from './orphans.ts'
@@ -75,6 +76,7 @@ export async function runGateway(
   const names = new NameMemory(settings.dataDir, component('names'))
   await names.load()
   const quota = new QuotaService({ workers: () => settings.workers })
+  const counted = new MetricStore(settings.metrics)
   const supervisor = new Supervisor({
     workers: settings.workers,
     settings: workerSettings(settings),
@@ -86,6 +88,7 @@ export async function runGateway(
     healthToKnow: () => health.whole,
     names,
     quota,
+    metrics: counted,
     onAttempts: (reports) => health.onReports(reports),
     takeBack: (revision, reason) => config.takeBack(revision, reason),
     goBack: (revision, reason) => config.goBack(revision, reason),
@@ -116,6 +119,7 @@ export async function runGateway(
     backup,
     health,
     quota,
+    metrics: counted,
     listeners: () => acceptor.addresses,
     refusedConnections: () => acceptor.refused,
     drain,
@@ -148,12 +152,16 @@ export async function runGateway(
   return {
     failed: failed.promise,
     ready: lifecycle.ready,
-    reload: (next) => lifecycle.reload(next),
+    reload(next) {
+      counted.limits = next.metrics
+      return lifecycle.reload(next)
+    },
     handOver: () => lifecycle.handOver(),
     async stop() {
       controlApi?.close()
       await lifecycle.stop()
       quota.stop()
+      counted.stop()
       await Promise.all([health.stop(), names.stop(), instance?.stop()])
     },
   }

@@ -1,14 +1,24 @@
+import { pipeline } from 'node:stream/promises'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { isUsable } from '../model/health.ts'
 import { droppedLogLines } from '../support/logger.ts'
 import type { ListenAddress } from './acceptor.ts'
+import { registerApisixMetrics } from './apisix-metrics.ts'
 import { TIERS } from './config-tier.ts'
-import { showUpstream } from './control-api/health-answers.ts'
+import { registerNodeHealth } from './health/node-metrics.ts'
 import { type HttpListener, listenHttp } from './http-listener.ts'
 import type { StatusParts } from './status.ts'
 
+/** A piece of text: large enough to be worth a write, small enough to leave room for other work. */
+const PIECE_LENGTH = 65_536
+
+interface Metrics {
+  /** In pieces: ten thousands of series are some megabytes. */
+  text(): AsyncGenerator<string>
+  type: string
+}
+
 /** Prometheus' text of the daemon's state; the values are read when it is asked for. */
-export function createMetrics(parts: StatusParts): { text(): Promise<string>; type: string } {
+export function createMetrics(parts: StatusParts): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'holdfast_primary_' })
 
@@ -195,39 +205,32 @@ export function createMetrics(parts: StatusParts): { text(): Promise<string>; ty
     (s) => s.quota.evicted,
   )
 
-  registerNodeHealth(registry, parts.health)
+  labelled(Gauge, 'metric_series', 'Label sets of metrics that plugins count.', 'metric', (s) =>
+    s.metrics.sizes.entries(),
+  )
+  labelled(
+    Counter,
+    'metric_series_overflowed_total',
+    'Label sets that were counted as overflow, since there were too many.',
+    'metric',
+    (s) => s.metrics.overflowed.entries(),
+  )
 
-  return { text: () => registry.metrics(), type: registry.contentType }
+  registerNodeHealth(registry, parts.health)
+  registerApisixMetrics(registry, parts)
+
+  return { text: () => wholeText(registry, parts), type: registry.contentType }
 }
 
-/** One value per checked node; under APISIX's name too, which its dashboards and alerts know. */
-function registerNodeHealth(registry: Registry, health: StatusParts['health']): void {
-  new Gauge({
-    name: 'holdfast_upstream_node_healthy',
-    help: '1 while the node gets requests, 0 while checks or ejection keep it from them.',
-    labelNames: ['upstream', 'node'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const { owner: upstream, nodes } of health.upstreams) {
-        for (const { key: node, usable } of nodes) this.set({ upstream, node }, +usable)
-      }
-    },
-  })
-  new Gauge({
-    name: 'apisix_upstream_status',
-    help: 'Upstream status from health check.',
-    labelNames: ['name', 'ip', 'port'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const { name, nodes } of health.upstreams.map(showUpstream)) {
-        for (const { ip, port, status } of nodes) {
-          this.set({ name, ip, port }, +isUsable(status))
-        }
-      }
-    },
-  })
+async function* wholeText(registry: Registry, { metrics }: StatusParts): AsyncGenerator<string> {
+  let piece = await registry.metrics()
+  for (const text of metrics.text()) {
+    piece += text
+    if (piece.length < PIECE_LENGTH) continue
+    yield piece
+    piece = ''
+  }
+  yield piece
 }
 
 /** Serves the metrics on `/metrics` and, as APISIX has it, on `/apisix/prometheus/metrics`. */
@@ -242,9 +245,8 @@ export function startMetricsServer(
       response.writeHead(404).end()
       return
     }
-    metrics.text().then(
-      (text) => response.writeHead(200, { 'content-type': metrics.type }).end(text),
-      () => response.writeHead(500).end(),
-    )
+    response.writeHead(200, { 'content-type': metrics.type })
+    // It fails when the scraper goes away.
+    pipeline(metrics.text(), response).catch(() => response.destroy())
   })
 }

@@ -4,6 +4,7 @@ import type { ConfigService } from './config-service.ts'
 import type { Reporter } from './create-reporter.ts'
 import type { DrainSwitch } from './drain-switch.ts'
 import type { HealthService } from './health/health-service.ts'
+import type { MetricStore } from './metric-store/metric-store.ts'
 import type { QuotaService } from './quota/quota-service.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerLink } from './worker-link.ts'
@@ -24,6 +25,7 @@ export interface StatusParts {
   backup: Backup
   health: Pick<HealthService, 'counts' | 'upstreams'>
   quota: Pick<QuotaService, 'keys' | 'evicted'>
+  metrics: Pick<MetricStore, 'text' | 'sizes' | 'overflowed'>
   listeners: () => readonly ListenAddress[]
   /** Connections that the primary refused with 503, since no worker could take them. */
   refusedConnections: () => number

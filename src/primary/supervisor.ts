@@ -5,6 +5,7 @@ import type { AttemptReport, NodeHealth } from '../model/health.ts'
 import type { WorkerSettings, WorkerStats } from '../model/ipc.ts'
 import type { Delta } from '../model/revision.ts'
 import type { ConfigEvents } from './config-service.ts'
+import type { MetricStore } from './metric-store/metric-store.ts'
 import type { NameMemory } from './name-memory.ts'
 import { takeWorker } from './prefork.ts'
 import type { QuotaService } from './quota/quota-service.ts'
@@ -46,6 +47,8 @@ interface SupervisorOptions {
   names: Pick<NameMemory, 'names' | 'note'>
   /** What all workers count together. */
   quota: QuotaService
+  /** What the plugins of all workers count. */
+  metrics: MetricStore
   /** What the requests of a worker met at nodes. */
   onAttempts: (reports: readonly AttemptReport[]) => void
 }
@@ -242,6 +245,7 @@ export class Supervisor implements ConfigEvents {
       namesToKnow: () => this.#options.names.names,
       onNames: (names) => this.#options.names.note(names),
       quota: this.#options.quota,
+      metrics: this.#options.metrics,
       onAttempts: this.#options.onAttempts,
     })
     link.setTrafficWelcome(this.#trafficWelcome)

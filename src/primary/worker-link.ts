@@ -14,6 +14,7 @@ import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { SecretsByObject } from '../model/secret-value.ts'
 import { LOAD_ORDER } from '../model/snapshot.ts'
 import { ConnectionTransit } from './connection-transit.ts'
+import type { MetricStore } from './metric-store/metric-store.ts'
 import type { QuotaService } from './quota/quota-service.ts'
 import type { ServingConfig } from './serving-config.ts'
 
@@ -42,6 +43,8 @@ interface LinkEvents {
   onNames(names: readonly ResolvedName[]): void
   /** What all workers count together. */
   readonly quota: Pick<QuotaService, 'join' | 'leave' | 'receive'>
+  /** What plugins count. */
+  readonly metrics: Pick<MetricStore, 'receive' | 'leave'>
   /** What its requests met at nodes. */
   onAttempts(reports: readonly AttemptReport[]): void
   /** The worker serves its first revision. */
@@ -208,6 +211,7 @@ export class WorkerLink implements WorkerView {
   ended(): void {
     for (const timer of this.#drainTimers) clearTimeout(timer)
     this.#events.quota.leave(this.id)
+    this.#events.metrics.leave(this.id)
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -246,6 +250,9 @@ export class WorkerLink implements WorkerView {
         break
       case 'quota':
         this.#events.quota.receive(this.id, message.requests)
+        break
+      case 'metrics':
+        this.#events.metrics.receive(this.id, message.report)
         break
       case 'attempts':
         this.#events.onAttempts(message.reports)

@@ -20,6 +20,8 @@ export function workerSettings(settings: GatewaySettings): WorkerSettings {
     trustedProxies,
     routing: settings.routing,
     plugins: settings.plugins,
+    metrics: settings.metrics,
+    accessLog: settings.accessLog,
     upstream,
     dns: settings.dns,
   }

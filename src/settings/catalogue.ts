@@ -14,6 +14,7 @@ import {
   decodeListenAddresses,
   LISTEN_ADDRESS_FORMS,
 } from './listen-address.ts'
+import { OBSERVABILITY_CATALOGUE } from './observability-settings.ts'
 import { PLUGIN_CATALOGUE } from './plugin-settings.ts'
 import { ROUTING_CATALOGUE } from './routing-settings.ts'
 import { choice, integer, setting, toInteger } from './setting.ts'
@@ -192,6 +193,7 @@ export const CATALOGUE = {
 
   ...ROUTING_CATALOGUE,
   ...PLUGIN_CATALOGUE,
+  ...OBSERVABILITY_CATALOGUE,
   ...FALLBACK_CATALOGUE,
 }
 

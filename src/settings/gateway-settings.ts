@@ -4,6 +4,7 @@ import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { toFallbackSettings } from './fallback-settings.ts'
 import { toKeys } from './keyring-settings.ts'
 import { loadSettings, SettingsError, type SettingsSource } from './load-settings.ts'
+import { toAccessLogSettings, toMetricSettings } from './observability-settings.ts'
 import { toPluginSettings } from './plugin-settings.ts'
 import { toRoutingSettings } from './routing-settings.ts'
 import { toDnsSettings, toUpstreamOptions } from './upstream-settings.ts'
@@ -115,6 +116,10 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
     },
     routing: toRoutingSettings(values),
     plugins: toPluginSettings(values),
+    /** What plugins count of requests. */
+    metrics: toMetricSettings(values),
+    /** Undefined: none. */
+    accessLog: toAccessLogSettings(values),
     /** Undefined: no copy in S3. */
     fallback: toFallbackSettings(values),
     /** CIDR notation. */

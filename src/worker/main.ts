@@ -19,6 +19,7 @@ import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
 import { HealthTable } from './health/health-table.ts'
 import { withHealthPath } from './health-path.ts'
+import { WorkerMetrics } from './metrics/worker-metrics.ts'
 import { createNames } from './names.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
 import { createLazyJobs } from './plugins/lazy-jobs.ts'
@@ -89,6 +90,10 @@ function createWorker(settings: WorkerSettings): Worker {
     log.error({ err }, 'external plugins not loaded: what uses them is quarantined')
   })
   const quota = new WorkerLedger({ send: (requests) => send({ type: 'quota', requests }) })
+  const metrics = new WorkerMetrics({
+    settings: settings.metrics,
+    send: (report, sent) => send({ type: 'metrics', report }, sent),
+  })
   const plugins: PluginServices = {
     registry: pluginRegistry,
     log,
@@ -96,6 +101,7 @@ function createWorker(settings: WorkerSettings): Worker {
     now: Date.now,
     jobs: createLazyJobs(),
     quota,
+    metrics,
     http: createOutboundHttp(),
   }
   const { routing } = settings
@@ -148,6 +154,7 @@ function createWorker(settings: WorkerSettings): Worker {
   function beat(): void {
     const report = stats.report(engine.connections, engine.pendingRequests, overload.share)
     send({ type: 'heartbeat', stats: report })
+    metrics.flush()
   }
   const heartbeat = setInterval(beat, HEARTBEAT_MS)
 
@@ -233,7 +240,8 @@ function createWorker(settings: WorkerSettings): Worker {
   }
 }
 
-function send(message: WorkerMessage): void {
+/** `sent` is called once the channel has taken the message, or will take none any more. */
+function send(message: WorkerMessage, sent: () => void = () => {}): void {
   // The channel closes when the primary dies; 'disconnect' deals with that.
-  if (process.connected) process.send?.(message, undefined, {}, () => {})
+  if (process.connected) process.send?.(message, undefined, {}, sent)
 }

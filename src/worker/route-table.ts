@@ -265,6 +265,7 @@ export class RouteTable {
         id,
         name: route.name,
         uri: route.uri ?? route.uris?.[0] ?? '',
+        host: route.host ?? route.hosts?.[0] ?? service?.hosts[0],
         labels: route.labels,
         serviceId,
         serviceName: service?.name,

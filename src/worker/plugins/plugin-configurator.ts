@@ -132,7 +132,7 @@ export class PluginConfigurator {
   }
 
   #create(owner: PluginOwner, plugin: Plugin, own: Config): PluginInstance {
-    const { log, now, jobs, quota, http } = this.#services
+    const { log, now, jobs, quota, metrics, http } = this.#services
     const upstreams = createPluginUpstreams(this.#host.upstreams)
     const nested: PluginInstance[] = []
     const release = () => {
@@ -157,6 +157,7 @@ export class PluginConfigurator {
       },
       jobs,
       quota,
+      metrics,
       http,
     }
     try {

@@ -1,3 +1,4 @@
+import type { MetricBook } from '../../model/metrics.ts'
 import type { QuotaLedger } from '../../model/quota.ts'
 import type { JobRunner, OutboundHttp } from '../../plugins/contract.ts'
 import type { PluginRegistry } from '../../plugins/registry.ts'
@@ -13,4 +14,5 @@ export interface PluginServices {
   readonly jobs: JobRunner
   readonly http: OutboundHttp
   readonly quota: QuotaLedger
+  readonly metrics: MetricBook
 }

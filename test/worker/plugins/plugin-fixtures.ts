@@ -1,5 +1,6 @@
 import Type from 'typebox'
 import { definePlugin, type Plugin, type PluginInstance } from '../../../src/plugins/contract.ts'
+import { NO_METRICS } from '../../../src/plugins/no-metrics.ts'
 import { NO_QUOTA } from '../../../src/plugins/no-quota.ts'
 import { createPluginRegistry } from '../../../src/plugins/registry.ts'
 import { createLogger } from '../../../src/support/logger.ts'
@@ -21,6 +22,7 @@ export function createServices(
     jobs: { run: () => Promise.reject(new Error('no jobs here')) },
     http: { send: () => Promise.reject(new Error('nobody is there')) },
     quota: NO_QUOTA,
+    metrics: NO_METRICS,
   }
 }
 

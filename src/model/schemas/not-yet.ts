@@ -20,14 +20,24 @@ const NOT_YET: Readonly<Record<string, Readonly<Record<string, (value: unknown) 
   },
 }
 
+/** Secret managers that nothing asks yet. */
+const MANAGERS_NOT_YET = new Set(['aws', 'gcp'])
+
 /** The reason why an object asks for what is not there yet; undefined = it does not. */
 export function checkNotYet(kind: ResourceKind, value: object): string | undefined {
+  if (kind === 'secrets') return checkManager(String((value as { id?: unknown }).id))
   const field = findNotYet(kind, value)
   if (field !== undefined) return refusal(field, value)
   const inline = (value as { upstream?: object }).upstream
   // Nothing serves stream routes yet, whatever they ask for: see `notServed` in src/control/resources.
   const inner = kind !== 'stream_routes' && inline && findNotYet('upstreams', inline)
   return inner ? refusal(`upstream.${inner}`, inline) : undefined
+}
+
+function checkManager(id: string): string | undefined {
+  const [manager = ''] = id.split('/', 1)
+  if (!MANAGERS_NOT_YET.has(manager)) return undefined
+  return `invalid configuration: secret manager ${manager} is not served yet: use vault, or $env://`
 }
 
 function findNotYet(kind: ResourceKind, value: object): string | undefined {

@@ -66,10 +66,7 @@ export class PluginConfigurator {
     const resolved = resolveEnvironment(config, this.#services.environment)
     const { _meta, ...own } = resolved
     const complete = applyDefaults(plugin.consumerSchema ?? plugin.schema, own)
-    if (hasReference(own)) {
-      const message = `plugin [${plugin.name}] has a reference to a secret that nothing here resolves`
-      throw new ConfigError('GW_CONFIG_REFERENCE', message)
-    }
+    refuseReferences(plugin, own)
     // What stands for references is seen here first.
     if (resolved !== config) plugin.checkConsumer?.(complete)
     return complete
@@ -111,6 +108,7 @@ export class PluginConfigurator {
     const config = resolveEnvironment(stored, this.#services.environment)
     const fingerprint = JSON.stringify(config)
     if (previous?.fingerprint === fingerprint && previous.plugin === plugin) return previous
+    refuseReferences(plugin, config)
     const { _meta, ...own } = config
     const meta = (_meta ?? {}) as Meta
     return {
@@ -174,6 +172,13 @@ export class PluginConfigurator {
       )
     }
   }
+}
+
+/** @throws ConfigError when a reference leads nowhere: its text must never pass for the secret. */
+function refuseReferences(plugin: Plugin, config: Config): void {
+  if (!hasReference(config)) return
+  const message = `plugin [${plugin.name}] has a reference to a secret that nothing here resolves`
+  throw new ConfigError('GW_CONFIG_REFERENCE', message)
 }
 
 /** The instance, whose end gives up what it was lent too. */

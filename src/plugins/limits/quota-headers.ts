@@ -27,6 +27,9 @@ interface Note {
 export class QuotaHeaders {
   readonly #names: () => Partial<QuotaHeaderNames>
   readonly #notes = new WeakMap<RequestContext, Note>()
+  /** What the metadata said, and the names that come of it. */
+  #said: Partial<QuotaHeaderNames> | undefined
+  #known: QuotaHeaderNames = DEFAULT_NAMES
 
   constructor(names: () => Partial<QuotaHeaderNames>) {
     this.#names = names
@@ -45,7 +48,12 @@ export class QuotaHeaders {
   write(request: RequestContext, headers: RawHeaders): void {
     let note = this.#notes.get(request)
     if (note === undefined) return
-    const names = { ...DEFAULT_NAMES, ...this.#names() }
+    const said = this.#names()
+    if (said !== this.#said) {
+      this.#said = said
+      this.#known = { ...DEFAULT_NAMES, ...said }
+    }
+    const names = this.#known
     for (; note !== undefined; note = note.before) {
       const { prefix, limit, verdict } = note
       // Hundredths of a second; a window that has just begun is whole in spite of the way here.

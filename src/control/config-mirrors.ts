@@ -3,6 +3,7 @@ import type { Delta } from '../model/revision.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import type { ConfigRepository } from '../store/config-repository.ts'
 import { ConfigMirror } from './config-mirror.ts'
+import type { CredentialKeys } from './credential-keys.ts'
 
 /** Each mirror holds a whole configuration in memory; more groups do without. */
 const MAX_GROUPS = 64
@@ -13,7 +14,7 @@ export interface Follower {
   stop(): Promise<void>
 }
 
-interface FollowerListener {
+export interface FollowerListener {
   onSnapshot(snapshot: Snapshot): Promise<void> | void
   onDelta(delta: Delta): Promise<void> | void
   onState(state: { connected: boolean; reason?: string | undefined }): void
@@ -23,6 +24,8 @@ interface MirrorsOptions {
   repository: ConfigRepository
   createFollower: (group: string, log: Logger) => Follower
   log: Logger
+  /** Hears what a mirror hears. */
+  credentialKeys: Pick<CredentialKeys, 'listenFor'>
   /** Milliseconds since the epoch. */
   now?: () => number
 }
@@ -50,11 +53,11 @@ export class ConfigMirrors {
   /** Keeps a mirror of this group from now on. */
   follow(group: string): void {
     if (this.#stopped || this.#mirrors.has(group) || this.#mirrors.size >= MAX_GROUPS) return
-    const { repository, createFollower, log, now = Date.now } = this.#options
+    const { repository, createFollower, log, credentialKeys, now = Date.now } = this.#options
     const mirror = new ConfigMirror(group, repository, now)
     const follower = createFollower(group, log.child({ component: 'mirror', group }))
     this.#mirrors.set(group, { mirror, follower })
-    follower.start(undefined, mirror)
+    follower.start(undefined, credentialKeys.listenFor(group, mirror))
   }
 
   async stop(): Promise<void> {

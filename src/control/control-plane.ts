@@ -16,6 +16,7 @@ import { createCatalogueHandler } from './catalogue/catalogue-routes.ts'
 import type { ChangesDeps } from './changes/apply-changes.ts'
 import type { ConfigReader } from './config-reader.ts'
 import { createConfigWriter } from './config-writer.ts'
+import { CredentialKeys } from './credential-keys.ts'
 import { addHoldfastRoutes, type FleetParts } from './holdfast-api/holdfast-routes.ts'
 import { createHttpServer } from './http-server.ts'
 import { RESOURCE_DEFINITIONS } from './resource-definitions.ts'
@@ -46,6 +47,8 @@ export interface ControlPlaneDeps {
   onWritten?: (group: string) => void
   /** Encrypts what is stored; default: nothing is encrypted. */
   secrets?: ResourceSecrets
+  /** Default: knows of the writes of this server only. */
+  credentialKeys?: CredentialKeys
   /** What the Admin API tells of plugins; default: those of this process. */
   plugins?: PluginCatalogue
   /** Default: what may be written with the plugins of this process. */
@@ -110,12 +113,14 @@ export function createControlPlane(
 
 const PLAIN_API: AdminApiSettings = { keys: [], corsOrigins: undefined, serverHeader: undefined }
 
-type WriteParts = ChangesDeps & Pick<ControlPlaneDeps, 'repository' | 'reader'>
+type WriteParts = ChangesDeps &
+  Pick<ControlPlaneDeps, 'repository' | 'reader'> & { credentialKeys: CredentialKeys }
 
 function withDefaults(deps: ControlPlaneDeps): WriteParts {
   const { repository, reader, log, onWritten } = deps
   const { secrets = PLAIN_SECRETS, validator = admittedResources, now = Date.now } = deps
-  return { repository, reader, log, onWritten, secrets, validator, now }
+  const { credentialKeys = new CredentialKeys(secrets) } = deps
+  return { repository, reader, log, onWritten, secrets, credentialKeys, validator, now }
 }
 
 function createHandlers(parts: WriteParts): Record<ResourceKind, ResourceHandler> {

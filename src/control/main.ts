@@ -13,6 +13,7 @@ import { createResourceSecrets } from '../support/resource-secrets.ts'
 import { ConfigMirrors } from './config-mirrors.ts'
 import { createConfigReader } from './config-reader.ts'
 import { createControlPlane } from './control-plane.ts'
+import { CredentialKeys } from './credential-keys.ts'
 import { createFallback } from './fallback.ts'
 import { createFleetParts } from './holdfast-api/holdfast-routes.ts'
 import { startInstanceJanitor } from './holdfast-api/instance-janitor.ts'
@@ -53,7 +54,9 @@ export async function runControlPlane(
     log: component('subscription'),
     applicationName,
   })
-  const mirrors = createMirrors(settings, { database, repository, feed, log })
+  const secrets = createResourceSecrets(createKeyring(settings.keys), findPluginSecrets)
+  const credentialKeys = new CredentialKeys(secrets)
+  const mirrors = createMirrors(settings, { database, repository, feed, credentialKeys, log })
   const fallback =
     settings.fallback &&
     (await createFallback(settings.fallback, {
@@ -69,7 +72,7 @@ export async function runControlPlane(
   const server = createControlPlane(settings, {
     repository,
     reader: createConfigReader({ repository, database, mirrors }),
-    secrets: createResourceSecrets(createKeyring(settings.keys), findPluginSecrets),
+    ...{ secrets, credentialKeys },
     readiness: () => readinessOf(database, schema, mirrors),
     instances: createFleetParts({
       instances,
@@ -119,16 +122,18 @@ interface MirrorParts {
   database: Database
   repository: ConfigRepository
   feed: ChangeFeed
+  credentialKeys: CredentialKeys
   log: Logger
 }
 
 function createMirrors(settings: ControlSettings, parts: MirrorParts): ConfigMirrors {
-  const { database, repository, feed, log } = parts
+  const { database, repository, feed, credentialKeys, log } = parts
   const pollMs = settings.pollIntervalMs
   return new ConfigMirrors({
     repository,
     createFollower: (group, log) =>
       createConfigFollower({ repository, feed, database, group, log, pollMs }),
+    credentialKeys,
     log,
   })
 }

@@ -6,6 +6,7 @@ import type { ResourceValidator } from '../support/validate-resource.ts'
 import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
 import type { ConfigWriter, Outcome } from './config-writer.ts'
+import type { CredentialKeys } from './credential-keys.ts'
 import { mergePatch, replaceAt } from './merge-patch.ts'
 import { checkPreconditions } from './preconditions.ts'
 import { checkNotReferenced, checkOwner, checkReferences, deleteWithParts } from './references.ts'
@@ -16,6 +17,7 @@ export interface WriteDeps {
   writer: ConfigWriter
   validator: ResourceValidator
   secrets: ResourceSecrets
+  credentialKeys: Pick<CredentialKeys, 'claim'>
   /** Milliseconds since the epoch. */
   now: () => number
 }
@@ -29,7 +31,7 @@ type Step<T> = { ok: true; value: T } | { ok: false; answer: Answer }
  */
 export function createResourceWrites(
   definition: ResourceDefinition,
-  { writer, validator, secrets, now }: WriteDeps,
+  { writer, validator, secrets, credentialKeys, now }: WriteDeps,
 ): Omit<ResourceHandler, 'GET'> {
   const { kind, label, key, unsupported } = definition
 
@@ -43,7 +45,12 @@ export function createResourceWrites(
     const valid = validate(named.value)
     if (!valid.ok) return valid.answer
     const id = String(valid.value[key])
-    return write(request, id, (tx, stored) => store(tx, id, valid.value, stored))
+    return write(request, id, async (tx, stored) => {
+      const holder = { group: request.group, kind, id }
+      const conflict = await credentialKeys.claim(tx, holder, valid.value)
+      if (conflict !== undefined) return { op: 'none', answer: refuse(conflict) }
+      return store(tx, id, valid.value, stored)
+    })
   }
 
   async function post(request: AdminRequest): Promise<Answer> {

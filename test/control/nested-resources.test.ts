@@ -15,7 +15,8 @@ suite('credentials', () => {
 
     for (const username of ['jack', 'jacky']) {
       await send('PUT', '/consumers', { username })
-      const created = await send('PUT', `/consumers/${username}/credentials/one`, keyAuth)
+      const own = { plugins: { 'key-auth': { key: username } } }
+      const created = await send('PUT', `/consumers/${username}/credentials/one`, own)
       assert.equal(created.status, 201)
       assert.equal(created.body.key, `/apisix/consumers/${username}/credentials/one`)
       assert.equal(created.body.value.id, 'one')

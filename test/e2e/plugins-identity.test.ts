@@ -204,6 +204,7 @@ test('plugins of identity in a running gateway', async (t) => {
       [jwt({}), /property "secret" is required when using HS based algorithms/],
       [jwt({ algorithm: 'RS256', public_key: 'x' }), /missing valid public key/],
       [{ plugins: { 'key-auth': { key: '' } } }, /key/],
+      [{ plugins: { 'key-auth': { key: 'bob-key' } } }, /duplicate key of plugin key-auth found/],
       [{ plugins: { 'consumer-restriction': { blacklist: ['a'] } } }, /only supports auth type/],
     ]
     for (const [body, reason] of reasons) {

@@ -13,6 +13,20 @@ const FORWARDED_HOST = 4
 const FORWARDED_PORT = 5
 const REAL_IP = 6
 
+/**
+ * How what a peer says of itself is named while plugins have it, by fate: a plugin that sets such a
+ * field anew names it otherwise, and is believed even if the peer said the same.
+ */
+const CLAIMS: readonly (string | undefined)[] = [
+  undefined,
+  undefined,
+  undefined,
+  'x-FORWARDED-Proto',
+  'x-FORWARDED-Host',
+  'x-FORWARDED-Port',
+  'x-REAL-IP',
+]
+
 interface NamedFate {
   readonly name: string
   readonly fate: number
@@ -107,15 +121,16 @@ export function endToEndHeaders(headers: RawHeaders): RawHeaders {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
     const fate = fateOf(REQUEST_FATES, name)
-    if (fate !== DROP && !isOption(named, name)) result.push(name, headers[i + 1] as string)
+    if (fate === DROP || isOption(named, name)) continue
+    result.push(CLAIMS[fate] ?? name, headers[i + 1] as string)
   }
   return result
 }
 
 /**
  * The second half: adds the forwarding fields, in place, but for those that plugins or a trusted
- * peer set; an untrusted peer's are known by their value. One that was set to nothing is not sent
- * at all: so a plugin removes it.
+ * peer set; an untrusted peer's are known by name and value. One that was set to nothing is not
+ * sent at all: so a plugin removes it.
  */
 export function addForwarding(
   headers: RawHeaders,
@@ -134,7 +149,7 @@ export function addForwarding(
       if (value !== '') forwardedFor += `${value}, `
       continue
     }
-    if (!passes(fate, trusted) && value !== '' && received.includes(value)) continue
+    if (!trusted && name === CLAIMS[fate] && received.includes(value)) continue
     kept |= 1 << fate
     if (value === '' && fate !== PASS) continue
     headers[end++] = name

@@ -68,18 +68,24 @@ test('transformation plugins in a running gateway', async (t) => {
   await t.test('proxy-rewrite changes what the node gets', async () => {
     const headers = {
       add: { 'X-Many': ['a', '$1'] },
-      set: { 'X-From': '$remote_addr' },
+      set: { 'X-From': '$remote_addr', 'X-Forwarded-Proto': 'https' },
       remove: ['X-Secret', 'X-Forwarded-Host'],
     }
     const config = { regex_uri: ['^/pr/(.*)', '/new/$1?fixed=1'], host: 'node.example', headers }
     await route('pr', { 'proxy-rewrite': { ...config, method: 'PUT' } })
-    const sent = { 'x-secret': 's', 'x-forwarded-host': 'evil', 'x-many': 'z' }
+    const sent = {
+      'x-secret': 's',
+      'x-forwarded-host': 'evil',
+      'x-many': 'z',
+      'x-forwarded-proto': 'https',
+    }
     const { json } = await call('/pr/a%20b%0dX:y?q=%41', { headers: sent })
     assert.deepEqual([json.method, json.url], ['PUT', '/new/a%20b%0DX:y?fixed=1&q=%41'])
     const { host, 'x-many': many, 'x-from': from } = json.headers
     assert.deepEqual([host, many, from], ['node.example', 'z, a, a bX:y', '127.0.0.1'])
     assert.equal(json.headers['x-secret'], undefined)
     assert.equal(json.headers['x-forwarded-host'], undefined)
+    assert.equal(json.headers['x-forwarded-proto'], 'https')
   })
 
   await t.test('a GET that became a HEAD is answered whole', async () => {
@@ -157,6 +163,10 @@ test('transformation plugins in a running gateway', async (t) => {
     assert.deepEqual([answer.status, answer.json.id, typeof answer.json.name], [201, 7, 'string'])
     assert.equal(answer.headers['content-type'], 'application/json;charset=utf8')
     assert.match(String(answer.headers['x-mock-by']), /^Holdfast\//)
+    const mocking = { content_type: 'text/html', response_example: LINE.repeat(10) }
+    await route('mz', { mocking, gzip: {} })
+    const packed = await open(`${gateway.url}/mz/`, { 'accept-encoding': 'gzip' })
+    assert.equal(gunzipSync(await bytesOf(packed)).toString(), LINE.repeat(10))
   })
 
   await t.test('echo surrounds the body', async () => {

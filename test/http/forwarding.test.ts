@@ -7,6 +7,7 @@ import {
   forwardedRequestHeaders,
   responseHeaders,
 } from '../../src/http/forwarding.ts'
+import { removeField, setField } from '../../src/support/header-fields.ts'
 
 const CONNECTION = {
   remoteAddress: '10.0.0.9',
@@ -171,14 +172,27 @@ suite('forwarding fields of requests with plugins', () => {
 
   test('a trusted peer is believed', () => {
     const headers = throughPlugins(true, () => {})
-    assert.equal(fieldOf(headers, 'X-Real-IP'), '1.1.1.1')
-    assert.equal(fieldOf(headers, 'X-Forwarded-Proto'), 'ftp')
+    assert.equal(fieldOf(headers, 'x-REAL-IP'), '1.1.1.1')
+    assert.equal(fieldOf(headers, 'x-FORWARDED-Proto'), 'ftp')
   })
 
   test('what a plugin sets stays', () => {
     const headers = throughPlugins(false, (seen) => {
-      seen[seen.indexOf('X-Real-IP') + 1] = '2.2.2.2'
+      setField(seen, 'X-Real-IP', '2.2.2.2')
     })
-    assert.equal(fieldOf(headers, 'X-Real-IP'), '2.2.2.2')
+    assert.equal(fieldOf(headers, 'x-REAL-IP'), '2.2.2.2')
+  })
+
+  test('what a plugin sets anew stays, also if the client said the same', () => {
+    const headers = throughPlugins(false, (seen) => {
+      removeField(seen, 'x-forwarded-proto')
+      seen.push('X-Forwarded-Proto', 'ftp')
+    })
+    assert.equal(fieldOf(headers, 'X-Forwarded-Proto'), 'ftp')
+  })
+
+  test('what a plugin sets to nothing is not sent', () => {
+    const headers = throughPlugins(false, (seen) => setField(seen, 'X-Forwarded-Host', ''))
+    assert.ok(!headers.some((name) => name.toLowerCase() === 'x-forwarded-host'))
   })
 })

@@ -80,6 +80,9 @@ function compileAdd(name: string, value: Static<typeof Values>): HeaderChange {
 function compileSet(name: string, value: Static<typeof Values>): HeaderChange {
   const values = compileValues(name, value)
   const remove = compileRemove(name)
+  const lowered = name.toLowerCase()
+  // What a client says of itself is replaced as a whole: see http/forwarding.ts.
+  const isForwarding = FORWARDING.has(lowered) || lowered === 'x-real-ip'
   return (request, match) => {
     const texts = values.map((render) => toFieldValue(render(request, match)))
     const [first, ...rest] = texts.filter((text) => text !== '')
@@ -87,6 +90,7 @@ function compileSet(name: string, value: Static<typeof Values>): HeaderChange {
       remove(request, match)
       return
     }
+    if (isForwarding) removeField(request.headers, lowered)
     setField(request.headers, name, first)
     for (const text of rest) addField(request.headers, name, text)
   }

@@ -1,4 +1,4 @@
-import { constants, createBrotliCompress } from 'node:zlib'
+import { brotliCompressSync, constants, createBrotliCompress } from 'node:zlib'
 import Type from 'typebox'
 import { acceptsCoding } from './compression/accept-encoding.ts'
 import {
@@ -7,11 +7,15 @@ import {
   compileCompressible,
   varyByEncoding,
 } from './compression/compressible.ts'
-import { compressWith, UNBOUNDED_OUTPUT } from './compression/compressor.ts'
+import { compressAtOnce, compressWith, UNBOUNDED_OUTPUT } from './compression/compressor.ts'
 import { type BodyFilter, definePlugin } from './contract.ts'
 
 const LGWIN = [0, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24]
 const LGBLOCK = [0, 16, 17, 18, 19, 20, 21, 22, 23, 24]
+
+// Up to here a thread would cost the event loop more than the work itself.
+const MAX_INLINE_BYTES = 2_048
+const MAX_INLINE_LEVEL = 6
 
 const schema = Type.Object(
   {
@@ -60,7 +64,12 @@ export default definePlugin({
       ...(config.lgblock !== 0 && { [constants.BROTLI_PARAM_LGBLOCK]: config.lgblock }),
     }
 
+    const maxInlineBytes = config.comp_level <= MAX_INLINE_LEVEL ? MAX_INLINE_BYTES : 0
+
     function compressor(bodyLength: number | undefined): BodyFilter {
+      if (bodyLength !== undefined && bodyLength <= maxInlineBytes) {
+        return compressAtOnce((body) => brotliCompressSync(body, { params }))
+      }
       // Without a length each piece leaves by itself: it may be an event that somebody waits for.
       const flush =
         bodyLength === undefined

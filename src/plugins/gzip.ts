@@ -1,4 +1,4 @@
-import { constants, createGzip } from 'node:zlib'
+import { constants, createGzip, gzipSync } from 'node:zlib'
 import Type from 'typebox'
 import { acceptsCoding } from './compression/accept-encoding.ts'
 import {
@@ -7,7 +7,7 @@ import {
   compileCompressible,
   varyByEncoding,
 } from './compression/compressible.ts'
-import { compressWith, UNBOUNDED_OUTPUT } from './compression/compressor.ts'
+import { compressAtOnce, compressWith, UNBOUNDED_OUTPUT } from './compression/compressor.ts'
 import { type BodyFilter, definePlugin } from './contract.ts'
 
 const schema = Type.Object(
@@ -44,6 +44,9 @@ const schema = Type.Object(
 /** As in nginx, which has these three only. */
 const STATUSES = new Set([200, 403, 404])
 
+/** Up to here a thread would cost the event loop more than the work itself. */
+const MAX_INLINE_BYTES = 4_096
+
 // What zlib needs at least, and nginx's choice for large bodies.
 const MIN_CHUNK_BYTES = 64
 const MIN_WINDOW_BITS = 9
@@ -65,6 +68,9 @@ export default definePlugin({
     const chunkSize = Math.max(buffers.size, MIN_CHUNK_BYTES)
 
     function compressor(bodyLength: number | undefined): BodyFilter {
+      if (bodyLength !== undefined && bodyLength <= MAX_INLINE_BYTES) {
+        return compressAtOnce((body) => gzipSync(body, { level, ...memoryFor(bodyLength) }))
+      }
       const flush = bodyLength === undefined ? constants.Z_SYNC_FLUSH : constants.Z_NO_FLUSH
       const options = { level, chunkSize, flush, ...memoryFor(bodyLength), ...UNBOUNDED_OUTPUT }
       const isDue = flushEvery(bodyLength, heldBytes)

@@ -18,7 +18,16 @@ suite('brotli', () => {
     { lgwin: 0, lgblock: 24 },
   ]
   for (const config of configs) {
-    test(`compresses with ${JSON.stringify(config)}`, async () => {
+    test(`compresses small and large with ${JSON.stringify(config)}`, async () => {
+      for (const size of [20, 2_048, 2_049, 70_000]) {
+        const body = TEXT.repeat(31).slice(0, size)
+        const small = createRequest({ headers: ACCEPTS })
+        const packed = await filterResponse(configure(brotli, config), small, {
+          headers: HEADERS,
+          body,
+        })
+        assert.equal(brotliDecompressSync(packed.body).toString(), body)
+      }
       const request = createRequest({ headers: ACCEPTS })
       const answer = await filterResponse(configure(brotli, config), request, {
         headers: [...HEADERS, 'ETag', '"a"'],

@@ -46,6 +46,13 @@ suite('gzip', () => {
     assert.equal(gunzipSync(answer.body).toString(), TEXT)
   })
 
+  for (const size of [20, 4_096, 4_097, 70_000]) {
+    test(`compresses ${size} bytes`, async () => {
+      const text = TEXT.repeat(31).slice(0, size)
+      assert.equal(gunzipSync((await compress({}, { body: text })).body).toString(), text)
+    })
+  }
+
   test('a weak ETag stays, one without quotes goes', async () => {
     const headers = ['Content-Type', 'text/html', 'ETag']
     const weak = await compress({}, { headers: [...headers, 'W/"a"'] })

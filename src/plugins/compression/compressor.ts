@@ -58,6 +58,21 @@ export function compressWith(
   }
 }
 
+/**
+ * Compresses a small body at once, when it is complete: to hand 1 KiB to a thread takes the event
+ * loop 60 to 130 µs, gzip is done with it in 45 µs.
+ */
+export function compressAtOnce(compress: (body: Buffer) => Buffer): BodyFilter {
+  const chunks: Buffer[] = []
+  return {
+    transform(chunk) {
+      chunks.push(chunk)
+      return undefined
+    },
+    flush: () => compress(Buffer.concat(chunks)),
+  }
+}
+
 /** All there is; one `read` may return a part of it. */
 function takeOutput(stream: Gzip | BrotliCompress): Buffer | undefined {
   const first: Buffer | null = stream.read()

@@ -61,7 +61,10 @@ function identify(field: string | undefined, { consumers }: PluginHost): Consume
   const { username, password } = credentials
   const entry = consumers.find(username) ?? consumers.find(withoutSpace(username))
   const secret = (entry?.config['password'] as string | undefined) ?? NOBODY
-  const matches = equalSecrets(password, secret) || equalSecrets(withoutSpace(password), secret)
+  const bare = withoutSpace(password)
+  // What is compared depends on the request alone.
+  const matches =
+    equalSecrets(password, secret) || (bare !== password && equalSecrets(bare, secret))
   return matches && entry !== undefined ? entry : 'Invalid user authorization'
 }
 

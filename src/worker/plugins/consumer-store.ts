@@ -74,7 +74,12 @@ export class ConsumerStore {
   }
 
   deleteCredential(id: string): void {
-    this.#unindex(`credentials/${id}`)
+    this.revokeKeys(`credentials/${id}`)
+  }
+
+  /** Takes back the keys that an object (`kind/id`) gave; a consumer itself stays. */
+  revokeKeys(source: string): void {
+    this.#unindex(source)
   }
 
   #index(

@@ -100,7 +100,7 @@ export class PluginTable {
   /** A consumer: its authentication plugins say who it is, the others run for its requests. */
   putConsumer(id: string, body: ResourceBody): void {
     const key = `consumers/${id}`
-    const credentials = this.#credentialsOf(body)
+    const credentials = this.#credentialsOf(key, body)
     const previous = this.#cells.get(key)?.current ?? NO_PLUGINS
     const takes = (plugin: Plugin) => plugin.type !== 'auth'
     const next = this.#configurator.configure({ kind: 'consumers', id }, body, previous, takes)
@@ -122,7 +122,8 @@ export class PluginTable {
   /** A credential, by its `<username>/credentials/<id>`. @throws ConfigError if its consumer is not there. */
   putCredential(id: string, body: ResourceBody): void {
     const [username = '', , credentialId = ''] = id.split('/')
-    if (!this.#consumers.putCredential(id, username, credentialId, this.#credentialsOf(body))) {
+    const credentials = this.#credentialsOf(`credentials/${id}`, body)
+    if (!this.#consumers.putCredential(id, username, credentialId, credentials)) {
       const message = `consumer [${username}] of the credential is not there`
       throw new ConfigError('GW_CONFIG_REFERENCE', message)
     }
@@ -170,7 +171,17 @@ export class PluginTable {
       .map(([, { current }]) => current)
   }
 
-  #credentialsOf(body: ResourceBody): Credential[] {
+  /** If they can't be read, those of the object's last good version count no longer: they were replaced. */
+  #credentialsOf(source: string, body: ResourceBody): Credential[] {
+    try {
+      return this.#readCredentials(body)
+    } catch (error) {
+      this.#consumers.revokeKeys(source)
+      throw error
+    }
+  }
+
+  #readCredentials(body: ResourceBody): Credential[] {
     const credentials: Credential[] = []
     for (const [name, stored] of Object.entries(
       (body['plugins'] ?? {}) as Record<string, Config>,

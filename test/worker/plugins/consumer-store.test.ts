@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { PluginHost } from '../../../src/plugins/contract.ts'
 import { ConsumerStore } from '../../../src/worker/plugins/consumer-store.ts'
 import { NO_PLUGINS } from '../../../src/worker/plugins/plugin-set.ts'
 import { PluginTable } from '../../../src/worker/plugins/plugin-table.ts'
@@ -46,7 +47,12 @@ const UPSTREAMS = { find: () => undefined, create: () => assert.fail('no upstrea
 /** Credentials of a plugin whose instance only remembers its host. */
 function tableOf(environment: NodeJS.ProcessEnv = {}) {
   const checked: unknown[] = []
-  const plugin = fakePlugin('badge', 1, () => ({}), {
+  let consumers: PluginHost['consumers'] | undefined
+  const create = (_config: object, host: PluginHost) => {
+    consumers = host.consumers
+    return {}
+  }
+  const plugin = fakePlugin('badge', 1, create as never, {
     type: 'auth',
     credentialKey: ({ key }) => key as string,
     checkConsumer: (config) => void checked.push(config['key']),
@@ -54,7 +60,9 @@ function tableOf(environment: NodeJS.ProcessEnv = {}) {
   const table = new PluginTable(createServices([plugin], environment), UPSTREAMS)
   const put = (username: string, key: string) =>
     table.putConsumer(username, { username, plugins: { badge: { key } } })
-  return { table, put, checked }
+  table.prepareOwner('routes', 'r', { id: 'r', plugins: { badge: {} } }).commit()
+  const find = (key: string) => consumers?.find(key)?.consumer.username
+  return { table, put, find, checked }
 }
 
 suite('consumers of a PluginTable', () => {
@@ -71,6 +79,18 @@ suite('consumers of a PluginTable', () => {
       assert.throws(() => put('ann', reference), { code: 'GW_CONFIG_REFERENCE' })
     })
   }
+
+  test('a key that was replaced by one that leads nowhere counts no longer', () => {
+    const { table, put, find } = tableOf()
+    put('ann', 'old')
+    table.putCredential('ann/credentials/c', { id: 'x', plugins: { badge: { key: 'extra' } } })
+    assert.deepEqual([find('old'), find('extra')], ['ann', 'ann'])
+    assert.throws(() => put('ann', '$env://NOBODY'))
+    assert.deepEqual([find('old'), find('extra')], [undefined, 'ann'])
+    const broken = { id: 'x', plugins: { badge: { key: '$env://NOBODY' } } }
+    assert.throws(() => table.putCredential('ann/credentials/c', broken))
+    assert.equal(find('extra'), undefined)
+  })
 
   test('a hundred thousand are loaded, found and replaced without looking at the others', () => {
     const count = 100_000

@@ -1,6 +1,6 @@
 // What is cheaper where: work done inline against the same work in a thread.
 // node bench/jobs.ts [rounds]
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { createJobPool, type JobPool } from '../src/jobs/job-pool.ts'
 import { JOBS, type JobInput, type JobName } from '../src/jobs/jobs.ts'
 
@@ -17,14 +17,19 @@ function signatureTask(
   label: string,
   keys: { publicKey: KeyObject; privateKey: KeyObject },
   hash: string | undefined,
+  pss = false,
 ): Task {
   const { publicKey, privateKey } = keys
   const signature = sign(hash ?? null, Buffer.from(SIGNED), {
     key: privateKey,
     dsaEncoding: 'ieee-p1363',
+    ...(pss && {
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    }),
   })
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
-  const input = { publicKey: pem, hash, pss: false, signed: SIGNED, signature }
+  const input = { publicKey: pem, hash, pss, signed: SIGNED, signature }
   return { label, name: 'verify-signature', input }
 }
 
@@ -52,7 +57,14 @@ const TASKS: Task[] = [
     generateKeyPairSync('rsa', { modulusLength: 4096 }),
     'sha256',
   ),
+  signatureTask(
+    'verify PS256, 4096 bits',
+    generateKeyPairSync('rsa', { modulusLength: 4096 }),
+    'sha256',
+    true,
+  ),
   signatureTask('verify ES256', generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'sha256'),
+  signatureTask('verify ES384', generateKeyPairSync('ec', { namedCurve: 'P-384' }), 'sha384'),
   signatureTask('verify ES512', generateKeyPairSync('ec', { namedCurve: 'P-521' }), 'sha512'),
   signatureTask('verify EdDSA', generateKeyPairSync('ed25519'), undefined),
   ...[1, 16, 64, 256].flatMap((kib) => [

@@ -20,7 +20,7 @@ export class BoundedMap<V> {
     return this.#entries.size
   }
 
-  values(): Iterable<V> {
+  values(): IterableIterator<V> {
     return this.#entries.values()
   }
 

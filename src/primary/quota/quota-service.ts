@@ -9,6 +9,8 @@ import { WindowAccount, type WindowSurroundings } from './window-account.ts'
 /** How often recalls are looked after. */
 const RECALL_CHECK_MS = 50
 const SWEEP_MS = 1_000
+/** Windows that a worker's end is told to in one turn. */
+const FORGET_STEP = 10_000
 /** Changes of circuits are told together. */
 const CIRCUIT_MS = 10
 const MAX_CIRCUITS = 10_000
@@ -81,10 +83,8 @@ export class QuotaService {
   /** A worker has ended: its leases are lost, its places free. */
   leave(worker: number): void {
     if (!this.#workers.delete(worker)) return
-    const now = this.#now()
     this.#places.forget(worker)
-    for (const account of this.#windows.values()) account.forget(worker, now)
-    this.#flush()
+    this.#forget(worker, this.#windows.values())
   }
 
   receive(worker: number, requests: readonly QuotaRequest[]): void {
@@ -162,6 +162,21 @@ export class QuotaService {
       for (const one of open) this.#watchRecall(one)
       this.#flush()
     }, RECALL_CHECK_MS)
+  }
+
+  /** In steps: a hundred thousand windows take longer than the event loop should be held up. */
+  #forget(worker: number, windows: Iterator<WindowAccount>): void {
+    const now = this.#now()
+    for (let n = 0; n < FORGET_STEP; n++) {
+      const next = windows.next()
+      if (next.done === true) {
+        this.#flush()
+        return
+      }
+      next.value.forget(worker, now)
+    }
+    this.#flush()
+    setImmediate(() => this.#forget(worker, windows))
   }
 
   #sweep(): void {

@@ -104,8 +104,9 @@ export class WindowAccount {
 
   /** The worker is no more; what it had on lease is lost until the window ends. */
   forget(worker: number, now: number): void {
-    if (this.#holders.length === 0) return
-    this.#holders = this.#holders.filter((holder) => holder.worker !== worker)
+    const index = this.#holders.findIndex((holder) => holder.worker === worker)
+    if (index === -1) return
+    this.#holders.splice(index, 1)
     this.#asking = this.#asking.filter(({ holder }) => holder.worker !== worker)
     this.#settleIfAllIsBack(now)
   }

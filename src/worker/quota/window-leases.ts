@@ -32,8 +32,6 @@ interface Held {
   question: Question | undefined
   askedInTurn: number
   askedAtMs: number
-  /** The primary did not answer in time. */
-  unanswered: boolean
 }
 
 interface LeaseOptions {
@@ -45,6 +43,8 @@ interface LeaseOptions {
   /** Something waits for an answer: `checkDeadlines` is to be called. */
   onWait(): void
   timeoutMs: number
+  /** The primary was asked in vain a moment ago. */
+  isSilent(now: number): boolean
 }
 
 /** The parts of windows that this worker has on lease. */
@@ -70,6 +70,7 @@ export class WindowLeases {
       }
       if (now < held.refusedUntilMs) return refuse(held, held.lease, now)
     }
+    if (this.#options.isSilent(now)) return Promise.reject(quotaUnavailable())
     return this.#wait(held ?? this.#hold(key), terms, now)
   }
 
@@ -83,7 +84,6 @@ export class WindowLeases {
     held.usedAtMs = now
     held.refusedUntilMs = lease.refusedUntilMs ?? 0
     held.question = undefined
-    held.unanswered = false
     this.#asking.delete(held)
     const waiting = held.waiting
     held.waiting = []
@@ -101,17 +101,23 @@ export class WindowLeases {
     this.#giveBack(held)
   }
 
-  /** Turns away those who have waited too long. True once nobody waits. */
+  /** True while questions are open. */
+  get isAsking(): boolean {
+    return this.#asking.size > 0
+  }
+
+  /** Turns away those who have waited too long. True if there were any. */
   checkDeadlines(now: number): boolean {
-    const { timeoutMs } = this.#options
+    let late = false
     for (const held of this.#asking) {
-      if (now >= held.askedAtMs + timeoutMs) this.#turnAway(held)
+      if (now < held.askedAtMs + this.#options.timeoutMs) continue
+      late ||= held.waiting.length > 0
+      this.#turnAway(held)
       if (now < held.askedAtMs + ASK_AGAIN_MS) continue
       this.#asking.delete(held)
-      held.question = undefined
-      held.unanswered = false
+      this.#held.delete(held.key)
     }
-    return this.#asking.size === 0
+    return late
   }
 
   /** Gives back what nobody uses, forgets what is over. */
@@ -138,7 +144,6 @@ export class WindowLeases {
   }
 
   #wait(held: Held, terms: WindowTerms, now: number): Promise<WindowVerdict> {
-    if (held.unanswered) return Promise.reject(quotaUnavailable())
     if (held.left > 0) this.#giveBack(held)
     const { promise, resolve, reject } = Promise.withResolvers<WindowVerdict>()
     this.#join(held, { terms, resolve, reject }, now)
@@ -189,7 +194,6 @@ export class WindowLeases {
   #turnAway(held: Held): void {
     const { waiting } = held
     held.waiting = []
-    held.unanswered = true
     for (const { reject } of waiting) reject(quotaUnavailable())
   }
 
@@ -215,7 +219,6 @@ export class WindowLeases {
       askedFor: 0,
       askedInTurn: 0,
       question: undefined,
-      unanswered: false,
     }
     this.#held.set(key, held)
     return held

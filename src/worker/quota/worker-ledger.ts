@@ -17,6 +17,8 @@ import { WindowLeases } from './window-leases.ts'
 const MAX_KEY_LENGTH = 128
 /** The primary answers within a millisecond; while it takes up a large change, within some ten. */
 const DEFAULT_TIMEOUT_MS = 500
+/** After a question that was not answered in time, requests are turned away at once for so long. */
+const SILENCE_MS = 1_000
 const SWEEP_MS = 1_000
 
 interface WorkerLedgerOptions {
@@ -50,6 +52,7 @@ export class WorkerLedger implements QuotaLedger {
   #turn = 0
   #deadlines: NodeJS.Timeout | undefined
   #alone = false
+  #silentUntilMs = 0
 
   constructor(options: WorkerLedgerOptions) {
     this.#options = options
@@ -61,6 +64,7 @@ export class WorkerLedger implements QuotaLedger {
       turn: () => this.#turn,
       onWait: () => this.#watchDeadlines(),
       timeoutMs: this.#timeoutMs,
+      isSilent: (now) => now < this.#silentUntilMs,
     })
     this.#sweeper = setInterval(() => this.#leases.sweep(this.#now()), SWEEP_MS)
     this.#sweeper.unref()
@@ -106,6 +110,7 @@ export class WorkerLedger implements QuotaLedger {
   }
 
   receive(answers: readonly QuotaAnswer[]): void {
+    this.#silentUntilMs = 0
     for (const answer of answers) {
       if (answer.op === 'lease') this.#leases.onLease(answer)
       else if (answer.op === 'recall') this.#leases.onRecall(answer.key)
@@ -143,11 +148,12 @@ export class WorkerLedger implements QuotaLedger {
   }
 
   #ask(request: (id: number) => QuotaRequest, onLate: () => void): Promise<number | undefined> {
-    if (this.#alone) return Promise.reject(quotaUnavailable())
+    const now = this.#now()
+    if (this.#alone || now < this.#silentUntilMs) return Promise.reject(quotaUnavailable())
     const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
     const id = this.#nextId++
     const question: Question = {
-      askedAtMs: this.#now(),
+      askedAtMs: now,
       failed: false,
       answer: (value) => {
         if (!question.failed) resolve(value)
@@ -182,11 +188,16 @@ export class WorkerLedger implements QuotaLedger {
     this.#deadlines ??= setTimeout(() => {
       this.#deadlines = undefined
       const now = this.#now()
-      let open = !this.#leases.checkDeadlines(now)
+      let late = this.#leases.checkDeadlines(now)
+      let open = this.#leases.isAsking
       for (const question of this.#questions.values()) {
-        if (now >= question.askedAtMs + this.#timeoutMs && !question.failed) question.fail()
+        if (now >= question.askedAtMs + this.#timeoutMs && !question.failed) {
+          question.fail()
+          late = true
+        }
         open ||= !question.failed
       }
+      if (late) this.#silentUntilMs = now + SILENCE_MS
       if (open) this.#watchDeadlines()
     }, this.#timeoutMs / 4)
   }

@@ -44,6 +44,9 @@ interface Placement<T> {
 
 /** Bucket of routes without hosts; host buckets count from 1. */
 const ANY_HOST = '/0/'
+/** Shared by all routes without hosts. */
+const ANY_HOST_ONLY: readonly string[] = [ANY_HOST]
+const NO_HOSTS: readonly string[] = []
 
 interface RouterOptions {
   mode?: RouterMode | undefined
@@ -70,9 +73,9 @@ export function createRouter<T>({
     const needsBody = rule.needsBody === true
     const hasHost = hostsFirst || ruleHosts.length === 0 ? undefined : compileHosts(ruleHosts)
     const entries = uris.map((uri) => createEntry(id, rule, uri, value, hasHost))
-    const placedHosts = hostsFirst ? ruleHosts : []
-    const prefixes = placedHosts.map((host) => hosts.acquire(host))
-    if (prefixes.length === 0) prefixes.push(ANY_HOST)
+    const placedHosts = hostsFirst && ruleHosts.length > 0 ? ruleHosts : NO_HOSTS
+    const prefixes =
+      placedHosts === NO_HOSTS ? ANY_HOST_ONLY : placedHosts.map((host) => hosts.acquire(host))
     for (const prefix of prefixes) {
       for (const entry of entries) index.add(prefix, entry.uri, entry)
     }

@@ -1,4 +1,4 @@
-import { NodeClient, type NodeClientOptions } from './node-client.ts'
+import { completeOptions, NodeClient, type NodeClientOptions } from './node-client.ts'
 import { NodeLoad } from './node-load.ts'
 import { addressOf, keyOf, type NodeOrigin } from './node-origin.ts'
 
@@ -19,6 +19,7 @@ export interface ClientPool {
  * upstream before the old one is stopped.
  */
 export function createClientPool(options: NodeClientOptions = {}): ClientPool {
+  const common = completeOptions(options)
   const clients = new Map<string, { client: NodeClient; users: number }>()
   const loads = new Map<string, NodeLoad>()
 
@@ -34,7 +35,7 @@ export function createClientPool(options: NodeClientOptions = {}): ClientPool {
       let shared = clients.get(key)
       if (shared === undefined) {
         const load = joinLoad(addressOf(origin))
-        const client = new NodeClient(origin, { ...options, ...limits }, load, key)
+        const client = new NodeClient(origin, limits ? { ...common, ...limits } : common, load, key)
         shared = { client, users: 0 }
         clients.set(key, shared)
       }

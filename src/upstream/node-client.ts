@@ -39,6 +39,16 @@ const DEFAULTS = {
   maxRequests: Number.POSITIVE_INFINITY,
   maxHeaderBytes: 32 * 1024,
 }
+const OPTION_NAMES = Object.keys(DEFAULTS) as (keyof NodeClientOptions)[]
+
+/** With defaults: clients that get the same complete options share them. */
+export function completeOptions(options: NodeClientOptions): Required<NodeClientOptions> {
+  return { ...DEFAULTS, ...options }
+}
+
+function isComplete(options: NodeClientOptions): options is Required<NodeClientOptions> {
+  return OPTION_NAMES.every((name) => options[name] !== undefined)
+}
 
 /** Connections to one node. The one used last is used next, so that surplus ones grow old and close. */
 export class NodeClient implements CallOwner {
@@ -63,7 +73,7 @@ export class NodeClient implements CallOwner {
     this.key = key
     this.load = load
     this.address = addressOf(origin)
-    this.#options = { ...DEFAULTS, ...options }
+    this.#options = isComplete(options) ? options : completeOptions(options)
   }
 
   get idleConnections(): number {

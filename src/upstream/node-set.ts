@@ -55,7 +55,7 @@ export class NodeSet {
   /** Empty if nothing can change. */
   readonly #sources: readonly Source[]
   #nodes: readonly OwnNode[] = []
-  /** Which source each node is of. */
+  /** Which source each node is of; empty if nothing can change. */
   #origins: readonly number[] = []
   #stopped = false
 
@@ -75,7 +75,9 @@ export class NodeSet {
     this.#onChange = onChange
     const sources = this.#watchAll(names)
     this.#renew(sources)
-    this.#sources = sources.some(({ watch }) => watch !== undefined) ? sources : []
+    const canChange = sources.some(({ watch }) => watch !== undefined)
+    this.#sources = canChange ? sources : []
+    if (!canChange) this.#origins = []
   }
 
   get nodes(): readonly UpstreamNode[] {
@@ -141,8 +143,9 @@ export class NodeSet {
         origins.push(index)
       }
     }
-    this.#nodes = nodes
-    this.#origins = origins
+    // A list that grew has room for 17: of thousands of upstreams that is megabytes.
+    this.#nodes = nodes.slice()
+    this.#origins = origins.slice()
     if (before.length === 0) return
     const kept = new Set(nodes)
     for (const node of before) if (!kept.has(node)) this.#release(node)

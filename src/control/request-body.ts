@@ -1,3 +1,5 @@
+import { parseLenientJson } from '../support/lenient-json.ts'
+
 /** The JSON in a request's body, or why there is none. `json: undefined` = no body was sent. */
 export type ParsedBody = { ok: true; json: unknown } | { ok: false; reason: string }
 
@@ -7,7 +9,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 export function parseBody(bytes: Buffer | undefined): ParsedBody {
   if (bytes === undefined || bytes.length === 0) return { ok: true, json: undefined }
   try {
-    return { ok: true, json: JSON.parse(utf8.decode(bytes)) }
+    return { ok: true, json: parseLenientJson(utf8.decode(bytes)) }
   } catch (error) {
     return { ok: false, reason: `invalid request body: ${describe(error)}` }
   }

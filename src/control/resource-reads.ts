@@ -33,6 +33,7 @@ export function createResourceReads(
   async function readAll({ group, query, scope = '' }: AdminRequest): Promise<Answer> {
     const filter = parseFilter(kind, query)
     if (!filter.ok) return refusal(400, filter.reason)
+    if (!(await hasOwner(group, scope))) return keyNotFound()
     const reading = await reader.list(group, kind)
     const isListed = ({ body }: StoredResource) =>
       (scope === '' || String(body.id).startsWith(scope)) && filter.test(body)
@@ -44,6 +45,13 @@ export function createResourceReads(
     ])
     const body = { total: found.length, list }
     return { status: 200, body, headers: freshnessHeaders(reading) }
+  }
+
+  /** False when that is not there which the objects of the scope are parts of. */
+  async function hasOwner(group: string, scope: string): Promise<boolean> {
+    const owner = definition.owner?.(scope)
+    if (owner === undefined) return true
+    return (await reader.get(group, owner.kind, owner.id)).value !== undefined
   }
 
   return {

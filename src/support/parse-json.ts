@@ -1,3 +1,4 @@
+import { parseLenientJson } from './lenient-json.ts'
 import { TimeSlice } from './time-slice.ts'
 
 /** The value, or why the text is none. */
@@ -90,7 +91,7 @@ class SlicedParser {
     return items
   }
 
-  /** Any value: its extent is found by its brackets and quotes, all else is left to JSON.parse. */
+  /** Any value: its extent is found by its brackets and quotes, all else is left to the parser. */
   #parseItem(): unknown {
     this.#skipSpace()
     const from = this.#at
@@ -134,7 +135,7 @@ class SlicedParser {
 
   #parse(from: number, to: number): unknown {
     try {
-      return JSON.parse(utf8.decode(this.#bytes.subarray(from, to)))
+      return parseLenientJson(utf8.decode(this.#bytes.subarray(from, to)))
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw new SyntaxProblem('not valid UTF-8')
       const position = /at position (\d+)/.exec(error.message)?.[1]

@@ -80,6 +80,15 @@ export const ADMIN_CASES: readonly AdminCase[] = [
   },
   { request: ['POST', '/schema/validate/routes'], status: 400, body: /expected object/ },
   {
+    // Texts over several lines, as in the examples of APISIX's documentation.
+    request: [
+      'POST',
+      '/schema/validate/protos',
+      '{"content": "syntax = \\"proto3\\";\n\tmessage M {}"}',
+    ],
+    status: 200,
+  },
+  {
     request: ['POST', '/schema/validate/routes', '{'],
     status: 400,
     body: /invalid request body: /,

@@ -27,6 +27,7 @@ suite('credentials', () => {
 
     assert.equal((await send('DELETE', '/consumers/jack')).status, 200)
     assert.equal((await send('GET', '/consumers/jack/credentials/one')).status, 404)
+    assert.equal((await send('GET', '/consumers/jack/credentials')).status, 404)
     assert.equal((await send('GET', '/consumers/jacky/credentials/one')).status, 200)
   })
 

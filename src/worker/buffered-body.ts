@@ -15,6 +15,11 @@ export class RequestAbortedError extends GatewayError {
   }
 }
 
+/** The client sent too much, or left: no failure of anything here. */
+export function isClientsFault(error: unknown): boolean {
+  return error instanceof RequestTooLargeError || error instanceof RequestAbortedError
+}
+
 /**
  * Reads a body to its end.
  * @throws RequestTooLargeError as soon as it is known; RequestAbortedError when the client leaves.
@@ -35,7 +40,11 @@ export function readWhole(source: BodySource, maxBytes: number): Promise<Buffer>
         return size <= maxBytes
       },
       onEnd: () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-      onError: (error) => reject(new RequestAbortedError(error)),
+      onError: (error) => {
+        // That of a limit which somebody else has set.
+        const tooLarge = error instanceof RequestTooLargeError
+        reject(tooLarge ? error : new RequestAbortedError(error))
+      },
     })
   })
 }
@@ -50,6 +59,11 @@ export function bodyFromMemory(bytes: Buffer): BodySource {
     },
     resume() {},
   }
+}
+
+/** A body that nobody can have any more. */
+export function failedBody(length: number | undefined, error: Error): BodySource {
+  return { length, start: (sink) => sink.onError(error), resume() {} }
 }
 
 /** The same body, which fails beyond `maxBytes` with RequestTooLargeError. */

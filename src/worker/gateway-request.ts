@@ -7,13 +7,16 @@ import { fieldValue } from '../support/header-fields.ts'
 import {
   type BodyObserver,
   bodyFromMemory,
+  failedBody,
   limitedBody,
   observedBody,
+  RequestTooLargeError,
   readWhole,
 } from './buffered-body.ts'
 import type { Identified } from './plugins/attach-consumer.ts'
 import type { StoredEntry } from './plugins/consumer-store.ts'
 import type { WorkerUpstreamHandle } from './plugins/plugin-upstreams.ts'
+import { toBytes } from './plugins/reply-head.ts'
 import { parseArgs, parseCookies } from './request-values.ts'
 import type { RoutePlan } from './route-plan.ts'
 import { UpstreamRecord } from './upstream-record.ts'
@@ -40,6 +43,8 @@ export class GatewayRequest implements Identified {
   readonly #maxBodyBytes: number
   #id: string | undefined
   #body: BodySource | undefined
+  /** Under way, or over: a body flows once, whoever asks for it. */
+  #reading: Promise<Buffer> | undefined
   #headers: RawHeaders | undefined
   #remoteAddress: string | undefined
   #remotePort: number | undefined
@@ -177,6 +182,13 @@ export class GatewayRequest implements Identified {
     return this.#body !== undefined
   }
 
+  /** The body is not read yet, and not announced as larger than what may be held. */
+  get mayReadBody(): boolean {
+    const body = this.#body
+    if (body === undefined || this.bodyBytes !== undefined) return false
+    return (body.length ?? 0) <= this.#maxBodyBytes
+  }
+
   get body(): BodySource | undefined {
     return this.#body
   }
@@ -207,18 +219,32 @@ export class GatewayRequest implements Identified {
 
   async readBody(maxBytes = this.#maxBodyBytes): Promise<Buffer> {
     if (this.bodyBytes !== undefined) return this.bodyBytes
-    if (this.#body === undefined) return Buffer.alloc(0)
-    const bytes = await readWhole(this.#body, Math.min(maxBytes, this.#maxBodyBytes))
-    this.bodyBytes = bytes
-    this.#body = bodyFromMemory(bytes)
-    return bytes
+    const body = this.#body
+    if (body === undefined) return Buffer.alloc(0)
+    const limit = Math.min(maxBytes, this.#maxBodyBytes)
+    if (body.length !== undefined && body.length > limit) throw new RequestTooLargeError(limit)
+    this.#reading ??= this.#readWhole(body, limit)
+    return this.#reading
+  }
+
+  async #readWhole(body: BodySource, limit: number): Promise<Buffer> {
+    try {
+      const bytes = await readWhole(body, limit)
+      // Unless somebody has put another body in place meanwhile.
+      if (this.bodyBytes === undefined) this.replaceBody(bytes)
+      return this.bodyBytes ?? bytes
+    } catch (error) {
+      if (this.bodyBytes === undefined) this.#body = failedBody(body.length, error as Error)
+      throw error
+    }
   }
 
   limitBody(maxBytes: number): void {
     if (this.#body !== undefined) this.#body = limitedBody(this.#body, maxBytes)
   }
 
-  replaceBody(bytes: Buffer): void {
+  replaceBody(body: Buffer): void {
+    const bytes = toBytes(body)
     this.bodyBytes = bytes
     this.#body = bodyFromMemory(bytes)
   }

@@ -7,6 +7,7 @@ import { removeField } from '../support/header-fields.ts'
 import type { Logger } from '../support/logger.ts'
 import { upstreamStatusHeader } from '../upstream/status-header.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import type { AccessLog } from './access-log/access-log.ts'
 import { RequestAbortedError, RequestTooLargeError } from './buffered-body.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import type { BodyPipe } from './plugins/body-pipe.ts'
@@ -17,6 +18,8 @@ import type { StatsCollector } from './stats.ts'
 
 /** A node's body that a plugin replaced is read up to here, to keep the connection. */
 const MAX_DROPPED_BYTES = 65_536
+/** And this long once the client has its answer. */
+const MAX_DROPPING_MS = 2_000
 
 /** What all calls of a worker share. */
 export interface CallServices {
@@ -24,6 +27,8 @@ export interface CallServices {
   readonly log: Logger
   /** X-APISIX-Upstream-Status on every response, not only where the last node failed. */
   readonly alwaysShowStatus: boolean
+  /** Undefined = none is kept. */
+  readonly accessLog: AccessLog | undefined
 }
 
 /**
@@ -42,6 +47,9 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   /** What the node sends is read and dropped, since a plugin put another body in place. */
   #dropping = false
   #droppedBytes = 0
+  #dropTimer: NodeJS.Timeout | undefined
+  /** Where the request was to go when its plugins began: it may be gone when they are done. */
+  #upstreamAtStart: Upstream | undefined
 
   constructor(request: GatewayRequest, services: CallServices) {
     this.request = request
@@ -57,6 +65,8 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
       this.proceed()
       return
     }
+    if (this.#over) return
+    this.#upstreamAtStart = this.request.plan?.upstream.current
     this.#plugins = new PluginRun(chain, current, this, this.#services)
     this.#plugins.start()
   }
@@ -71,7 +81,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     }
     const upstream =
       request.forwardUpstream === undefined
-        ? request.plan.upstream.current
+        ? (request.plan.upstream.current ?? this.#upstreamAtStart)
         : request.forwardUpstream.current
     if (upstream === undefined) this.answerError(503)
     else this.#send(upstream, request)
@@ -79,7 +89,8 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
 
   #send(upstream: Upstream, request: GatewayRequest): void {
     const { exchange } = request
-    request.recording = this.#plugins !== undefined || this.#services.alwaysShowStatus
+    const { alwaysShowStatus, accessLog } = this.#services
+    request.recording = this.#plugins !== undefined || alwaysShowStatus || accessLog !== undefined
     if (request.recording) request.upstreamRecord.start()
     this.#pending = upstream.send(
       {
@@ -109,15 +120,18 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   onHead(status: number, reason: string, raw: RawHeaders): void {
     const headers = responseHeaders(raw)
     if (status >= 500 || this.#services.alwaysShowStatus) this.#showStatuses(headers)
+    if (this.request.recording) this.#noteHead(headers)
     if (this.#plugins === undefined) {
       this.request.exchange.respond(status, reason, headers, contentLength(raw))
       return
     }
-    this.request.upstreamRecord.noteHead()
-    this.request.answeredByNode = true
     const head = new MutableHead(status, reason, headers, this.#lengthOf(raw), true)
     const pipe = this.#filterHead(head)
-    if (pipe === false) return
+    if (pipe === false) {
+      // The failure was answered in the node's place.
+      this.#dropping = true
+      return
+    }
     if (head.replacement !== undefined) {
       this.#dropping = true
       this.#answerWhole(head, head.replacement, pipe)
@@ -133,16 +147,25 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     return method === 'HEAD' && exchange.method !== 'HEAD' ? 0 : contentLength(raw)
   }
 
+  #noteHead(headers: RawHeaders): void {
+    this.request.upstreamRecord.noteHead()
+    this.request.answeredByNode = true
+    this.request.responseHeaders = headers
+  }
+
   onData(chunk: Buffer): boolean {
-    if (this.#plugins !== undefined) this.request.upstreamRecord.bytesReceived += chunk.length
+    if (this.request.recording) this.request.upstreamRecord.bytesReceived += chunk.length
     if (this.#dropping) return this.#drop(chunk)
     return this.#pipe === undefined ? this.request.exchange.write(chunk) : this.#pipe.push(chunk)
   }
 
   onEnd(trailers: RawHeaders): void {
-    if (this.#plugins !== undefined) this.request.upstreamRecord.noteEnd()
+    if (this.request.recording) this.request.upstreamRecord.noteEnd()
     this.#pending = undefined
-    if (this.#dropping) return
+    if (this.#dropping) {
+      clearTimeout(this.#dropTimer)
+      return
+    }
     this.#over = true
     if (this.#pipe === undefined) {
       this.request.exchange.end(trailers)
@@ -156,8 +179,11 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     this.#pending = undefined
     const code = error instanceof GatewayError ? error.code : 'GW_UPSTREAM_RESET'
     this.#services.stats.countUpstreamError(code)
-    if (this.#dropping) return
-    if (this.#plugins !== undefined) this.request.upstreamRecord.noteEnd()
+    if (this.#dropping) {
+      clearTimeout(this.#dropTimer)
+      return
+    }
+    if (this.request.recording) this.request.upstreamRecord.noteEnd()
     // A response under way can't be taken back: cut it, so that it isn't taken for a whole one.
     if (this.request.exchange.responded) this.#cut()
     else if (error.cause instanceof RequestTooLargeError) this.answerError(413)
@@ -233,9 +259,14 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   #drop(chunk: Buffer): boolean {
     this.#droppedBytes += chunk.length
     if (this.#droppedBytes <= MAX_DROPPED_BYTES) return true
+    this.#stopDropping()
+    return false
+  }
+
+  #stopDropping(): void {
+    clearTimeout(this.#dropTimer)
     this.#pending?.abort()
     this.#pending = undefined
-    return false
   }
 
   #cut(): void {
@@ -249,9 +280,12 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     if (aborted) {
       this.#pending?.abort()
       this.#pipe?.stop()
+    } else if (this.#pending !== undefined) {
+      this.#dropTimer = setTimeout(() => this.#stopDropping(), MAX_DROPPING_MS).unref()
     }
     this.#over = true
     this.#plugins?.finish()
+    this.#services.accessLog?.(this.request)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
 import { hostOf } from '../routing/host.ts'
+import { isClientsFault } from './buffered-body.ts'
 import type { ConfigHolder } from './config-holder.ts'
 import { replyError } from './error-reply.ts'
 import { GatewayRequest } from './gateway-request.ts'
@@ -18,10 +19,11 @@ interface RequestHandlerOptions extends CallServices {
 /**
  * The life of a request: path and host are normalised once, the router finds the plan, the plan's
  * plugins run, its upstream gets the request. Matching sees the decoded path; the node gets the
- * target as sent. A body is read before that only if a route that may take it has conditions on it.
+ * target as sent. A body is read before that only if a route that may take it has conditions on it;
+ * those on a body that is announced as larger than what may be held are not met, as in APISIX.
  */
 export function createRequestHandler(options: RequestHandlerOptions): ExchangeHandler {
-  const { config, isTrusted, normalizePath, maxBufferedBodyBytes } = options
+  const { config, isTrusted, normalizePath, maxBufferedBodyBytes, log } = options
   return (exchange: Exchange) => {
     const path = normalizePath(exchange.target)
     const trusted = isTrusted(exchange.connection.remoteAddress)
@@ -33,11 +35,14 @@ export function createRequestHandler(options: RequestHandlerOptions): ExchangeHa
       replyError(exchange, 400)
     } else if (table === undefined) {
       replyError(exchange, 503)
-    } else if (mayReadBody(exchange, maxBufferedBodyBytes) && table.router.wantsBody(request)) {
-      request.readBody().then(
-        () => route(config.current ?? table, request, call),
-        (error: unknown) => call.failed(error),
-      )
+    } else if (request.mayReadBody && table.router.wantsBody(request)) {
+      request
+        .readBody()
+        .then(() => route(config.current ?? table, request, call))
+        .catch((error: unknown) => {
+          if (!isClientsFault(error)) log.error({ err: error }, 'request failed')
+          call.failed(error)
+        })
     } else {
       route(table, request, call)
     }
@@ -47,9 +52,4 @@ export function createRequestHandler(options: RequestHandlerOptions): ExchangeHa
 function route(table: RouteTable, request: GatewayRequest, call: ProxyCall): void {
   request.plan = table.router.match(request)
   call.start(request.plan === undefined ? table.plugins.unrouted : request.plan.chain)
-}
-
-/** Conditions on a body that is announced as larger than what may be held are not met, as in APISIX. */
-function mayReadBody({ body }: Exchange, maxBytes: number): boolean {
-  return body !== undefined && (body.length ?? 0) <= maxBytes
 }

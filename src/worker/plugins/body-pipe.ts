@@ -8,6 +8,8 @@ export interface BodyPipeTarget {
   /** The source may go on, after a `push` that returned false because of a filter. */
   resume(): void
   fail(error: unknown): void
+  /** A filter failed where that changes nothing for the client. */
+  report(error: unknown): void
 }
 
 /**
@@ -45,7 +47,14 @@ export class BodyPipe {
   stop(): void {
     if (this.#over) return
     this.#over = true
-    for (const filter of this.#filters) filter.stop?.()
+    this.#waiting.length = 0
+    for (const filter of this.#filters) {
+      try {
+        filter.stop?.()
+      } catch (error) {
+        this.#target.report(error)
+      }
+    }
   }
 
   /** `undefined` stands for the end. */
@@ -60,7 +69,7 @@ export class BodyPipe {
       if (typeof result === 'boolean') return result
       this.#busy = true
       result.then(
-        () => this.#continue(),
+        (flows) => this.#continue(flows),
         (error: unknown) => this.#fail(error),
       )
       return false
@@ -70,10 +79,12 @@ export class BodyPipe {
     }
   }
 
-  #continue(): void {
+  /** `flows` is false when the target is slow: it asks for more itself then. */
+  #continue(flows: boolean): void {
     this.#busy = false
-    while (!this.#busy && this.#waiting.length > 0) this.#take(this.#waiting.shift())
-    if (!this.#busy && !this.#over) this.#target.resume()
+    let goesOn = flows
+    while (!this.#busy && this.#waiting.length > 0) goesOn = this.#take(this.#waiting.shift())
+    if (goesOn && !this.#busy && !this.#over) this.#target.resume()
   }
 
   /** Takes a piece through the filters from `index` on, then to the target. */
@@ -87,7 +98,10 @@ export class BodyPipe {
       if (isEmpty(result)) return true
       current = result
     }
-    return this.#over ? false : this.#target.write(current)
+    if (this.#over) return false
+    // Other things have lengths too, but not in bytes: the frame would be wrong.
+    if (!(current instanceof Uint8Array)) throw new TypeError('a body filter returned no bytes')
+    return this.#target.write(current)
   }
 
   #flushFrom(index: number): boolean | Promise<boolean> {

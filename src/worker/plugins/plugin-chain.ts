@@ -26,6 +26,8 @@ export interface PluginChain {
   readonly bodyFilter: readonly BodyStep[]
   readonly encodeBody: readonly BodyStep[]
   readonly log: readonly LogStep[]
+  /** A `_meta.filter` looks into the body. */
+  readonly needsBody: boolean
 }
 
 /**
@@ -61,6 +63,7 @@ export function buildChain(
     bodyFilter: steps(all, 'bodyFilter'),
     encodeBody: steps(all, 'encodeBody'),
     log: steps(all, 'log'),
+    needsBody: all.some(({ needsBody }) => needsBody),
   }
 }
 
@@ -70,7 +73,7 @@ function inOrder(plugins: ReadonlyMap<string, ConfiguredPlugin>): ConfiguredPlug
     .sort((a, b) => b.priority - a.priority || (a.plugin.name < b.plugin.name ? -1 : 1))
 }
 
-type Phase = Exclude<keyof PluginChain, 'consumerRewrite'>
+type Phase = Exclude<keyof PluginChain, 'consumerRewrite' | 'needsBody'>
 
 function steps<P extends Phase>(
   plugins: readonly ConfiguredPlugin[],

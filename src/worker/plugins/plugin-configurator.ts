@@ -3,7 +3,7 @@ import type { ResourceBody, ResourceKind } from '../../model/resource-kind.ts'
 import type { NestedPlugin, Plugin, PluginHost, PluginInstance } from '../../plugins/contract.ts'
 import { applyDefaults } from '../../support/apply-defaults.ts'
 import { resolveEnvironment } from '../../support/environment-references.ts'
-import { compileExpression } from '../../support/expression/expression.ts'
+import { compileExpression, expressionNeedsBody } from '../../support/expression/expression.ts'
 import type { Logger } from '../../support/logger.ts'
 import { hasReference } from '../../support/trusted-references.ts'
 import type { PluginServices } from './plugin-services.ts'
@@ -31,6 +31,11 @@ export interface HostServices {
   consumers(plugin: string): PluginHost['consumers']
   readonly upstreams: UpstreamSource
 }
+
+/** An instance, and how it ends: it may be one object for several owners. */
+type Created = Pick<ConfiguredPlugin, 'instance' | 'stop'>
+
+const NOTHING_CREATED: Created = { instance: {}, stop() {} }
 
 /** Turns the `plugins` of an object into instances. */
 export class PluginConfigurator {
@@ -62,13 +67,13 @@ export class PluginConfigurator {
    * A consumer's configuration of an authentication plugin, as the plugin reads it.
    * @throws ConfigError when a reference leads nowhere: clients could take its text for the secret.
    */
-  consumerConfig(plugin: Plugin, config: Config): Config {
+  consumerConfig(plugin: Plugin, config: Config, isUnseen = false): Config {
     const resolved = resolveEnvironment(config, this.#services.environment)
     const { _meta, ...own } = resolved
     const complete = applyDefaults(plugin.consumerSchema ?? plugin.schema, own)
     refuseReferences(plugin, own)
     // What stands for references is seen here first.
-    if (resolved !== config) plugin.checkConsumer?.(complete)
+    if (resolved !== config || isUnseen) plugin.checkConsumer?.(complete)
     return complete
   }
 
@@ -111,12 +116,14 @@ export class PluginConfigurator {
     refuseReferences(plugin, config)
     const { _meta, ...own } = config
     const meta = (_meta ?? {}) as Meta
+    const created = meta.disable === true ? NOTHING_CREATED : this.#create(owner, plugin, own)
     return {
       plugin,
-      instance: meta.disable === true ? {} : this.#create(owner, plugin, own),
+      ...created,
       priority: meta.priority ?? plugin.priority,
       disabled: meta.disable === true,
       accepts: meta.filter === undefined ? undefined : compileExpression(meta.filter),
+      needsBody: expressionNeedsBody(meta.filter),
       errorResponse: meta.error_response,
       fingerprint,
     }
@@ -129,13 +136,13 @@ export class PluginConfigurator {
     throw new ConfigError('GW_CONFIG_INVALID', `${name} plugin is not supported`)
   }
 
-  #create(owner: PluginOwner, plugin: Plugin, own: Config): PluginInstance {
+  #create(owner: PluginOwner, plugin: Plugin, own: Config): Created {
     const { log, now, jobs, quota, metrics, http } = this.#services
     const upstreams = createPluginUpstreams(this.#host.upstreams)
-    const nested: PluginInstance[] = []
+    const nested: Created[] = []
     const release = () => {
       upstreams.release()
-      for (const instance of nested) instance.stop?.()
+      for (const { stop } of nested) stop()
     }
     let child: Logger | undefined
     const host: PluginHost = {
@@ -149,9 +156,9 @@ export class PluginConfigurator {
       consumers: this.#host.consumers(plugin.name),
       upstreams: upstreams.directory,
       configure: (inner) => {
-        const instance = this.#createNested(owner, inner)
-        if (instance !== undefined) nested.push(instance)
-        return instance
+        const created = this.#createNested(owner, inner)
+        if (created !== undefined) nested.push(created)
+        return created?.instance
       },
       jobs,
       quota,
@@ -160,7 +167,17 @@ export class PluginConfigurator {
     }
     try {
       const instance = plugin.create(applyDefaults(plugin.schema, own) as never, host)
-      return withRelease(instance, release)
+      mustBeInstance(instance)
+      const stop = () => {
+        try {
+          instance.stop?.()
+        } catch (err) {
+          // Nobody could do better; the configuration that takes its place must not fail with it.
+          host.log.error({ err }, 'plugin failed to stop')
+        }
+        release()
+      }
+      return { instance, stop }
     } catch (error) {
       release()
       const reason = error instanceof Error ? error.message : String(error)
@@ -181,12 +198,9 @@ function refuseReferences(plugin: Plugin, config: Config): void {
   throw new ConfigError('GW_CONFIG_REFERENCE', message)
 }
 
-/** The instance, whose end gives up what it was lent too. */
-function withRelease(instance: PluginInstance, release: () => void): PluginInstance {
-  const stop = instance.stop?.bind(instance)
-  instance.stop = () => {
-    stop?.()
-    release()
-  }
-  return instance
+/** A plugin written in JavaScript may return anything; a promise would look like one without phases. */
+function mustBeInstance(instance: unknown): asserts instance is PluginInstance {
+  if (instance instanceof Promise) instance.catch(() => {})
+  else if (typeof instance === 'object' && instance !== null) return
+  throw new ConfigError('GW_CONFIG_INVALID', 'create must return an object, and at once')
 }

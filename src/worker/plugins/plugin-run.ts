@@ -1,6 +1,6 @@
 import type { BodyFilter, Reply } from '../../plugins/contract.ts'
 import type { Logger } from '../../support/logger.ts'
-import { RequestAbortedError, RequestTooLargeError } from '../buffered-body.ts'
+import { isClientsFault } from '../buffered-body.ts'
 import type { GatewayRequest } from '../gateway-request.ts'
 import type { StatsCollector } from '../stats.ts'
 import { BodyPipe, type BodyPipeTarget } from './body-pipe.ts'
@@ -51,11 +51,16 @@ export class PluginRun {
   }
 
   start(): void {
-    this.#run('rewrite', this.#chain.rewrite, 0)
+    const { rewrite, needsBody } = this.#chain
+    if (needsBody) this.#withBody(() => this.#run('rewrite', rewrite, 0))
+    else this.#run('rewrite', rewrite, 0)
   }
 
   /** Header filters, then the body filters that the plugins want; false if one failed. */
-  filterResponse(head: MutableHead, target: BodyPipeTarget): BodyPipe | undefined | false {
+  filterResponse(
+    head: MutableHead,
+    target: Omit<BodyPipeTarget, 'report'>,
+  ): BodyPipe | undefined | false {
     const { request } = this.#owner
     let of: ConfiguredPlugin | undefined
     try {
@@ -93,6 +98,23 @@ export class PluginRun {
     }
   }
 
+  /** A `_meta.filter` that looks into the body finds it read, unless it is larger than may be held. */
+  #withBody(next: () => void): void {
+    const { request } = this.#owner
+    if (!request.mayReadBody) {
+      next()
+      return
+    }
+    request.readBody().then(
+      () => {
+        if (!this.#over) next()
+      },
+      (error: unknown) => {
+        if (!this.#over) this.#owner.failed(error)
+      },
+    )
+  }
+
   #run(stage: Stage, steps: readonly RequestStep[], from: number): void {
     for (let i = from; i < steps.length; i++) {
       const step = steps[i] as RequestStep
@@ -109,7 +131,7 @@ export class PluginRun {
         this.#await(result, stage, steps, i)
         return
       }
-      this.#answer(step, result)
+      this.#answer(step, stage, result)
       return
     }
     this.#leave(stage)
@@ -126,7 +148,7 @@ export class PluginRun {
       (reply) => {
         if (this.#over) return
         if (reply === undefined) this.#run(stage, steps, index + 1)
-        else this.#answer(step, reply)
+        else this.#answer(step, stage, reply)
       },
       (error: unknown) => this.#fail(step, stage, error),
     )
@@ -135,7 +157,7 @@ export class PluginRun {
   #leave(stage: Stage): void {
     const { identity, plan } = this.#owner.request
     if (stage === 'beforeProxy' || (stage === 'access' && plan === undefined)) {
-      this.#owner.proceed()
+      this.#proceed()
       return
     }
     if (stage === 'access') {
@@ -146,16 +168,33 @@ export class PluginRun {
       const chain = this.#plan.forConsumer(identity.plugins)
       if (chain !== undefined && chain !== this.#chain) {
         this.#chain = chain
-        this.#run('consumerRewrite', chain.consumerRewrite, 0)
+        const { consumerRewrite, needsBody } = chain
+        if (needsBody) this.#withBody(() => this.#run('consumerRewrite', consumerRewrite, 0))
+        else this.#run('consumerRewrite', consumerRewrite, 0)
         return
       }
     }
     this.#run('access', this.#chain.access, 0)
   }
 
-  #answer({ of }: RequestStep, reply: Reply): void {
-    const replaced = reply.status >= 400 && of.errorResponse !== undefined
-    this.#owner.answer(reply, replaced ? of.errorResponse : reply.body)
+  /** What plugins did to the request may be what can't be sent; there may be nobody to catch it. */
+  #proceed(): void {
+    try {
+      this.#owner.proceed()
+    } catch (error) {
+      this.#report(undefined, 'proxy', error)
+      this.#owner.failed(error)
+    }
+  }
+
+  #answer(step: RequestStep, stage: Stage, reply: Reply): void {
+    try {
+      const { errorResponse } = step.of
+      const replaced = reply.status >= 400 && errorResponse !== undefined
+      this.#owner.answer(reply, replaced ? errorResponse : reply.body)
+    } catch (error) {
+      this.#fail(step, stage, error)
+    }
   }
 
   #takes(of: ConfiguredPlugin): boolean {
@@ -169,23 +208,23 @@ export class PluginRun {
   }
 
   #fail(step: RequestStep, phase: string, error: unknown): void {
-    const expected = error instanceof RequestTooLargeError || error instanceof RequestAbortedError
-    if (!expected) this.#report(step.of, phase, error)
+    if (!isClientsFault(error)) this.#report(step.of, phase, error)
     if (!this.#over) this.#owner.failed(error)
   }
 
-  #guarded(target: BodyPipeTarget): BodyPipeTarget {
+  #guarded(target: Omit<BodyPipeTarget, 'report'>): BodyPipeTarget {
     return {
       ...target,
       fail: (error) => {
         this.#report(undefined, 'bodyFilter', error)
         target.fail(error)
       },
+      report: (error) => this.#report(undefined, 'bodyFilter', error),
     }
   }
 
   #report(of: ConfiguredPlugin | undefined, phase: string, err: unknown): void {
-    const plugin = of?.plugin.name ?? 'body filter'
+    const plugin = of?.plugin.name ?? phase
     const { request } = this.#owner
     const fields = { err, plugin, phase, routeId: request.route?.id, requestId: request.id }
     this.#services.stats.countPluginError(plugin)

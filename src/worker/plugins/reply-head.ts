@@ -32,8 +32,15 @@ export class MutableHead implements ResponseHead {
   }
 
   replaceBody(body: string | Buffer): void {
-    this.replacement = typeof body === 'string' ? Buffer.from(body) : body
+    this.replacement = toBytes(body)
   }
+}
+
+/** @throws TypeError for what has no length in bytes: the frame would be wrong. */
+export function toBytes(body: string | Buffer): Buffer {
+  if (typeof body === 'string') return Buffer.from(body)
+  if (body instanceof Uint8Array) return body
+  throw new TypeError('a body is a string or bytes')
 }
 
 const TEXT = 'text/plain; charset=utf-8'

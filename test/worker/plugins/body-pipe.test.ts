@@ -8,6 +8,7 @@ function createPipe(filters: BodyFilter[]) {
   const ended = Promise.withResolvers<void>()
   let resumed = 0
   let failure: unknown
+  const reported: unknown[] = []
   const pipe = new BodyPipe(filters, {
     write: (chunk) => written.push(chunk.toString()) < 100,
     end: () => ended.resolve(),
@@ -18,8 +19,16 @@ function createPipe(filters: BodyFilter[]) {
       failure = error
       ended.resolve()
     },
+    report: (error) => void reported.push(error),
   })
-  return { pipe, written, ended: ended.promise, resumed: () => resumed, failure: () => failure }
+  return {
+    reported,
+    pipe,
+    written,
+    ended: ended.promise,
+    resumed: () => resumed,
+    failure: () => failure,
+  }
 }
 
 const bytes = (text: string) => Buffer.from(text)

@@ -18,7 +18,13 @@ function setOf(...specs: string[]): PluginSet {
     const disabled = label.startsWith('-')
     const name = disabled ? label.slice(1) : label
     const plugin = fakePlugin(name, Number(priority), () => noop)
-    const more = { accepts: undefined, errorResponse: undefined, fingerprint: spec }
+    const more = {
+      stop() {},
+      accepts: undefined,
+      needsBody: false,
+      errorResponse: undefined,
+      fingerprint: spec,
+    }
     return [name, { plugin, instance: noop, priority: plugin.priority, disabled, ...more }]
   })
   return new Map(entries)

@@ -58,13 +58,14 @@ export class ConfigState {
   }
 
   /**
-   * Applies the next revision.
+   * Applies the next revision, or what amends this one.
    * @throws ProtocolError when the delta does not follow on this state, or when the digest it
    * leads to is not the announced one; the state must then be replaced by a snapshot.
    */
   apply(delta: Delta): void {
-    const { to, changes } = delta
-    if (to.epoch !== this.#epoch || to.revision !== this.#revision + 1) {
+    const { to, changes, amends } = delta
+    const due = this.#revision + (amends ? 0 : 1)
+    if (to.epoch !== this.#epoch || to.revision !== due) {
       throw new ProtocolError(
         'GW_SNAPSHOT_INVALID',
         `delta to ${to.epoch}/${to.revision} does not follow on ${this.#epoch}/${this.#revision}`,

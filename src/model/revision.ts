@@ -20,4 +20,6 @@ export interface Delta {
   /** The state that applying this delta leads to; its revision is the previous one plus 1. */
   to: RevisionMark
   changes: Change[]
+  /** It leads to the revision that is there, served otherwise: what secrets stand for has changed. */
+  amends?: true
 }

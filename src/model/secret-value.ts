@@ -7,6 +7,8 @@ export const ENVELOPE_MARK = '$aes256gcm$'
 export interface SecretValue {
   path: readonly string[]
   value: string
+  /** It came from a secret manager: nobody has checked it when the object was written. */
+  managed?: true
 }
 
 /** Secrets of several objects, by `kind/id`: how they travel to a worker, beside the encrypted objects. */
@@ -25,6 +27,16 @@ export function withSecrets(
   let result = body
   for (const { path, value } of secrets ?? []) result = replace(result, path, value) as ResourceBody
   return result
+}
+
+/** What is shorter is found in any text. */
+const MIN_HIDDEN_LENGTH = 4
+
+/** The text without the secrets that it quotes. */
+export function hideSecrets(text: string, secrets: readonly SecretValue[] = []): string {
+  return secrets
+    .filter(({ value }) => value.length >= MIN_HIDDEN_LENGTH)
+    .reduce((hidden, { value }) => hidden.replaceAll(value, '(secret)'), text)
 }
 
 function replace(at: unknown, [step, ...rest]: readonly string[], value: string): unknown {

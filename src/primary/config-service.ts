@@ -149,6 +149,17 @@ export class ConfigService {
     return found
   }
 
+  /** These references to secrets stand for something else now, or for something at last. */
+  renewSecrets(references: Iterable<string>): void {
+    const delta = this.#serving?.renew(references)
+    if (delta === undefined) return
+    this.#changedAt = Date.now()
+    const { revision } = delta.to
+    this.#log.info({ revision, objects: delta.changes.length }, 'secrets applied')
+    this.#events.onDelta(delta)
+    this.#sources.backup.schedule()
+  }
+
   async stop(): Promise<void> {
     await this.#fallback?.stop()
     await this.#sources.primary.stop()

@@ -5,11 +5,13 @@ import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
-import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import { servedResources } from '../plugins/served-resources.ts'
+import { equalJson } from '../support/equal-json.ts'
+import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import { VERSION } from '../support/version.ts'
 import { differences, isSame, type ObjectBefore, RevisionHistory } from './revision-history.ts'
+import { ReferenceIndex } from './secrets/reference-index.ts'
 
 /** An object as it is served: as stored, and what its envelopes hold. */
 interface Served {
@@ -66,6 +68,9 @@ export class ServingConfig {
   readonly #secrets: ResourceSecrets
   readonly #refused = new Map<string, Refused>()
   readonly #history = new RevisionHistory()
+  readonly #references = new ReferenceIndex()
+  /** Objects with references to managers' secrets, with the values that they were accepted with. */
+  readonly #managed = new Map<string, Served>()
 
   private constructor(source: ConfigState, secrets: ResourceSecrets) {
     this.#source = source
@@ -123,6 +128,11 @@ export class ServingConfig {
 
   get quarantined(): Quarantined[] {
     return [...this.#refused.values()].map(({ kind, id, reason }) => ({ kind, id, reason }))
+  }
+
+  /** The secrets of managers that objects refer to. */
+  get references(): Pick<ReferenceIndex, 'references' | 'version'> {
+    return this.#references
   }
 
   /** Revisions taken back with `refuse`, as far as no later one has changed all of their objects. */
@@ -242,11 +252,30 @@ export class ServingConfig {
     )
     const accepted: Change[] = []
     for (const { change, lastGood } of served) {
-      if (change.op === 'delete') this.#refused.delete(`${change.kind}/${change.id}`)
+      if (change.op === 'delete') this.#forget(`${change.kind}/${change.id}`)
       else if (!this.#check(change.kind, change.id, change.body, lastGood)) continue
       accepted.push(change)
     }
     return { to: this.mark, changes: accepted }
+  }
+
+  /**
+   * These references stand for something else now: checks the objects that have them again. Returns
+   * what that changes for the workers, within the revision; undefined = nothing.
+   */
+  renew(references: Iterable<string>): Delta | undefined {
+    const changes: Change[] = []
+    for (const key of this.#references.usersOf(references)) {
+      const [kind, id] = splitKey(key)
+      const body = this.#source.get(kind, id)
+      if (body === undefined || this.#refused.get(key)?.deadly !== undefined) continue
+      const before = this.served(kind, id)
+      if (!this.#check(kind, id, body, () => before)) continue
+      const isSameAsBefore =
+        before?.body === body && equalJson(before.secrets, this.#secretsOf(kind, id, body))
+      if (!isSameAsBefore) changes.push({ op: 'put', kind, id, body })
+    }
+    return changes.length === 0 ? undefined : { to: this.mark, changes, amends: true }
   }
 
   /**
@@ -283,9 +312,19 @@ export class ServingConfig {
     const key = `${kind}/${id}`
     const opened = this.#secrets.open(kind, body)
     const decoded = opened.ok ? servedResources.decode(kind, opened.body) : opened
+    this.#references.set(key, opened.references)
     if (decoded.ok) this.#refused.delete(key)
     else this.#refused.set(key, { kind, id, reason: decoded.reason, body, lastGood: lastGood() })
+    if (opened.ok && decoded.ok && opened.references !== undefined) {
+      this.#managed.set(key, { body, secrets: opened.secrets })
+    } else this.#managed.delete(key)
     return decoded.ok
+  }
+
+  #forget(key: string): void {
+    this.#refused.delete(key)
+    this.#references.set(key)
+    this.#managed.delete(key)
   }
 
   #withSecrets(kind: ResourceKind, id: string, body: ResourceBody): Served {
@@ -293,11 +332,19 @@ export class ServingConfig {
   }
 
   #secretsOf(kind: ResourceKind, id: string, body: ResourceBody): readonly SecretValue[] {
-    const lastGood = this.#refused.get(`${kind}/${id}`)?.lastGood
+    const key = `${kind}/${id}`
+    const lastGood = this.#refused.get(key)?.lastGood
     if (lastGood?.body === body) return lastGood.secrets
+    const managed = this.#managed.get(key)
+    if (managed?.body === body) return managed.secrets
     const opened = this.#secrets.open(kind, body)
     return opened.ok ? opened.secrets : []
   }
+}
+
+function splitKey(key: string): [ResourceKind, string] {
+  const slash = key.indexOf('/')
+  return [key.slice(0, slash) as ResourceKind, key.slice(slash + 1)]
 }
 
 function lastGoodBody({ lastGood }: Refused): ResourceBody | undefined {

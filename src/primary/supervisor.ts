@@ -169,7 +169,8 @@ export class Supervisor implements ConfigEvents {
   /** Sends what changed; the configuration given with the last snapshot has it applied already. */
   onDelta(delta: Delta): void {
     const secrets = this.#config?.secretsIn(delta)
-    this.#blame.sent(delta.to.revision)
+    // What a secret stands for now is no fault of the revision.
+    if (!delta.amends) this.#blame.sent(delta.to.revision)
     for (const link of this.links) link.sendDelta(delta, secrets)
   }
 

@@ -10,9 +10,13 @@ import { resourceId } from '../model/snapshot.ts'
 import { isEnvelope, type Keyring, keyIdOf, NO_KEYRING } from './keyring.ts'
 
 /** The object with its secrets in plain text and what those are, or why one can't be read. */
-type OpenedResource =
+export type OpenedResource = (
   | { ok: true; body: ResourceBody; secrets: readonly SecretValue[] }
   | { ok: false; reason: string }
+) & {
+  /** The references to secrets of managers in it, also those that lead nowhere. */
+  references?: readonly string[]
+}
 
 /**
  * Encrypts and decrypts the secrets of objects. All return the object itself where nothing changes.

@@ -6,6 +6,7 @@ import { referencesOf as modelReferences } from '../model/resource-references.ts
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import type { RouterMode } from '../model/routing.ts'
 import {
+  hideSecrets,
   type SecretsByObject,
   type SecretValue,
   secretsKey,
@@ -159,7 +160,8 @@ export class RouteTable {
       this.#quarantine.delete(key)
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
-      this.#quarantine.set(key, { kind, id, reason: error.message })
+      const reason = hideSecrets(error.message, this.#secrets.get(key))
+      this.#quarantine.set(key, { kind, id, reason })
     }
   }
 
@@ -168,13 +170,18 @@ export class RouteTable {
     else if (kind === 'services') this.#compileService(id, body)
     else if (kind === 'upstreams') this.#compileUpstream(id, body)
     else if (kind === 'consumers') this.#compileConsumer(id, body)
-    else if (kind === 'credentials') this.plugins.putCredential(id, body)
+    else if (kind === 'credentials') this.plugins.putCredential(id, body, this.#isUnseen(kind, id))
     else if (kind === 'global_rules') this.plugins.putGlobalRule(id, body)
     else if (kind === 'plugin_metadata') this.plugins.putMetadata(id, body)
     else if (kind === 'ssls') this.#compileOwners(`ssls/${id}`)
     else if (kind === 'plugin_configs' || kind === 'consumer_groups') {
       this.#compilePluginOwner(kind, id, body)
     }
+  }
+
+  /** Its author has not seen all of it: values of secret managers are in it. */
+  #isUnseen(kind: ResourceKind, id: string): boolean {
+    return this.#secrets.get(secretsKey(kind, id))?.some(({ managed }) => managed) ?? false
   }
 
   /** An object that only holds plugins for others. */
@@ -188,7 +195,7 @@ export class RouteTable {
 
   #compileConsumer(id: string, body: ResourceBody): void {
     this.#mustHave('consumer_groups', 'group_id', body['group_id'])
-    this.plugins.putConsumer(id, body)
+    this.plugins.putConsumer(id, body, this.#isUnseen('consumers', id))
     // Its credentials carry its labels and group.
     this.#compileOwners(`consumers/${id}`)
   }

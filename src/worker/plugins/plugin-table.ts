@@ -97,10 +97,13 @@ export class PluginTable {
     this.#clear(cell)
   }
 
-  /** A consumer: its authentication plugins say who it is, the others run for its requests. */
-  putConsumer(id: string, body: ResourceBody): void {
+  /**
+   * A consumer: its authentication plugins say who it is, the others run for its requests.
+   * `isUnseen`: its secrets were not known when it was written, and checked.
+   */
+  putConsumer(id: string, body: ResourceBody, isUnseen = false): void {
     const key = `consumers/${id}`
-    const credentials = this.#credentialsOf(key, body)
+    const credentials = this.#credentialsOf(key, body, isUnseen)
     const previous = this.#cells.get(key)?.current ?? NO_PLUGINS
     const takes = (plugin: Plugin) => plugin.type !== 'auth'
     const next = this.#configurator.configure({ kind: 'consumers', id }, body, previous, takes)
@@ -120,9 +123,9 @@ export class PluginTable {
   }
 
   /** A credential, by its `<username>/credentials/<id>`. @throws ConfigError if its consumer is not there. */
-  putCredential(id: string, body: ResourceBody): void {
+  putCredential(id: string, body: ResourceBody, isUnseen = false): void {
     const [username = '', , credentialId = ''] = id.split('/')
-    const credentials = this.#credentialsOf(`credentials/${id}`, body)
+    const credentials = this.#credentialsOf(`credentials/${id}`, body, isUnseen)
     if (!this.#consumers.putCredential(id, username, credentialId, credentials)) {
       const message = `consumer [${username}] of the credential is not there`
       throw new ConfigError('GW_CONFIG_REFERENCE', message)
@@ -172,23 +175,23 @@ export class PluginTable {
   }
 
   /** If they can't be read, those of the object's last good version count no longer: they were replaced. */
-  #credentialsOf(source: string, body: ResourceBody): Credential[] {
+  #credentialsOf(source: string, body: ResourceBody, isUnseen: boolean): Credential[] {
     try {
-      return this.#readCredentials(body)
+      return this.#readCredentials(body, isUnseen)
     } catch (error) {
       this.#consumers.revokeKeys(source)
       throw error
     }
   }
 
-  #readCredentials(body: ResourceBody): Credential[] {
+  #readCredentials(body: ResourceBody, isUnseen: boolean): Credential[] {
     const credentials: Credential[] = []
     for (const [name, stored] of Object.entries(
       (body['plugins'] ?? {}) as Record<string, Config>,
     )) {
       const plugin = this.#configurator.find(name)
       if (plugin?.type !== 'auth') continue
-      const config = this.#configurator.consumerConfig(plugin, stored)
+      const config = this.#configurator.consumerConfig(plugin, stored, isUnseen)
       const key = plugin.credentialKey?.(config)
       if (key !== undefined) credentials.push({ plugin: name, key, config })
     }

@@ -70,6 +70,8 @@ function createWorker(settings: WorkerSettings): Worker {
     log.fatal({ err }, 'uncaught error, worker ends')
     void flushLogs().then(() => process.exit(EXIT.SOFTWARE))
   })
+  // Mostly a promise that a plugin forgot: no reason to give up everybody else's requests.
+  process.on('unhandledRejection', (err) => log.error({ err }, 'promise failed unheard'))
 
   const stats = new StatsCollector()
   const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream

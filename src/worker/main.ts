@@ -10,11 +10,13 @@ import {
   type WorkerSettings,
 } from '../model/ipc.ts'
 import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { drainLogs } from '../plugins/logging/pending-logs.ts'
 import { pluginRegistry } from '../plugins/registry.ts'
 import { createPathNormalizer } from '../routing/path-rules.ts'
 import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
+import { createAccessLog } from './access-log/access-log.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
 import { HealthTable } from './health/health-table.ts'
@@ -33,6 +35,8 @@ import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
 
 const HEARTBEAT_MS = 500
+/** What loggers still have when the last connection is gone gets so long to leave. */
+const DRAIN_LOGS_MS = 3_000
 
 /** Runs this process as a gateway worker: it does what the primary says over IPC. */
 export function runWorker(): void {
@@ -138,6 +142,7 @@ function createWorker(settings: WorkerSettings): Worker {
     normalizePath: createPathNormalizer(routing),
     maxBufferedBodyBytes,
     alwaysShowStatus: settings.upstream.alwaysShowStatus,
+    accessLog: createAccessLog(settings.accessLog, { metrics, log }),
   })
   const handler = withHealthPath(
     settings.healthPath,
@@ -172,9 +177,17 @@ function createWorker(settings: WorkerSettings): Worker {
     })
   }
 
+  let finishing = false
   function finish(): void {
+    if (finishing) return
+    finishing = true
+    void drainLogs(DRAIN_LOGS_MS).then(leave)
+  }
+
+  function leave(): void {
     clearInterval(heartbeat)
     quota.flush()
+    metrics.close()
     send({ type: 'drained' })
     if (process.connected) process.disconnect?.()
     void flushLogs().then(() => process.exit(EXIT.OK))

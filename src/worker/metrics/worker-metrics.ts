@@ -83,7 +83,15 @@ export class WorkerMetrics implements MetricBook {
 
   /** Reports what has changed. While the primary does not read, changes wait: they cost no memory. */
   flush(): void {
-    if (this.#sending > 0) return
+    if (this.#sending === 0) this.#flush()
+  }
+
+  /** Reports what is left, for a worker that ends. */
+  close(): void {
+    this.#flush()
+  }
+
+  #flush(): void {
     const now = this.#now()
     this.#sweep(now)
     const changed = this.#changes.splice(0)

@@ -92,7 +92,8 @@ export default definePlugin({
     if (settings === undefined && config.key_ttl !== undefined) {
       invalid('key_ttl has no meaning for the policy local')
     }
-    const ledger = chooseLedger(host, settings, config.key_ttl ?? DEFAULT_KEY_TTL_SECONDS)
+    const placeTtlSeconds = config.key_ttl ?? DEFAULT_KEY_TTL_SECONDS
+    const ledger = chooseLedger(host, settings, { placeTtlSeconds })
     const { redis_password, ...counted } = config
     const limiter = new Limiter(config, rules, limitScope('limit-conn', host, counted), ledger)
     return {

@@ -12,6 +12,9 @@ import { REDIS_SENTINEL_FIELDS, readRedisSettings } from './redis/redis-fields.t
 import { chooseLedger, type LimitLedger } from './redis/redis-ledger.ts'
 
 const MS_PER_SECOND = 1_000
+const MIN_SYNC_SECONDS = 0.1
+/** Node's timers take more for 1 ms. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Characters of header names. */
 const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
@@ -61,7 +64,7 @@ const schema = Type.Object(
     }),
     sync_interval: Type.Number({
       default: -1,
-      description: 'Only -1: counters in Redis are always up to date.',
+      description: 'Seconds between two reports to Redis, at least 0.1; -1 = each request at once.',
     }),
     ...LIMIT_FIELDS,
     ...REDIS_SENTINEL_FIELDS,
@@ -106,7 +109,9 @@ export default definePlugin({
 
   create(config, host) {
     const rules = compileRules(config)
-    const ledger = chooseLedger(host, checkPolicy(config))
+    const ledger = chooseLedger(host, readRedisSettings(config), {
+      syncIntervalMs: syncIntervalOf(config),
+    })
     const headers = config.show_limit_quota_header
       ? new QuotaHeaders(() => host.metadata() as Partial<QuotaHeaderNames>)
       : undefined
@@ -235,11 +240,19 @@ function compileRules({ count, time_window, rules, key, key_type, group }: Confi
   })
 }
 
-function checkPolicy(config: Config) {
-  if (config.sync_interval !== -1) {
-    invalid('sync_interval: delayed synchronisation with Redis is not available, leave it at -1')
+/** Undefined = Redis is told of each request at once. */
+function syncIntervalOf(config: Config): number | undefined {
+  const { sync_interval: seconds, time_window: window, policy, window_type } = config
+  if (seconds === -1) return undefined
+  if (policy === 'local') invalid('sync_interval has no meaning for the policy local')
+  if (window_type === 'sliding') invalid('sync_interval: sliding windows are always up to date')
+  if (seconds < MIN_SYNC_SECONDS) {
+    invalid(`sync_interval should not be smaller than ${MIN_SYNC_SECONDS}`)
   }
-  return readRedisSettings(config)
+  if (typeof window === 'number' && seconds >= window) {
+    invalid('sync_interval should be smaller than time_window')
+  }
+  return Math.min(seconds * MS_PER_SECOND, MAX_TIMER_MS)
 }
 
 function scopeOf(config: Config, host: PluginHost): string {

@@ -114,7 +114,7 @@ test('limits over all workers', async (t) => {
     await route('death', { 'limit-count': { ...limit, rejected_code: 429 } })
     await flood(`${gateway.url}/death/`, 300)
     const pid = (await gateway.sync()).workers[0]?.pid
-    const running = flood(`${gateway.url}/death/`, 5_000)
+    const running = flood(`${gateway.url}/death/`, 3_000)
     process.kill(Number(pid), 'SIGKILL')
     const passed = 300 + ((await running)[200] ?? 0)
     assert.ok(passed <= 2_000 && passed > 1_000, `${passed}`)

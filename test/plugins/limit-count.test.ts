@@ -151,6 +151,13 @@ suite('limit-count', () => {
     assert.equal((await send(lenient)).status, 200)
   })
 
+  const DELAYED = {
+    count: 1,
+    time_window: 9,
+    policy: 'redis',
+    redis_host: 'h1',
+    sync_interval: 1,
+  }
   const refused: [string, Record<string, unknown>, RegExp][] = [
     ['nothing', {}, /count and time_window are required/],
     ['half', { count: 1 }, /count and time_window are required/],
@@ -168,7 +175,10 @@ suite('limit-count', () => {
     ],
     ['a text that is no number', { count: 'ten', time_window: 1 }, /count must be a whole number/],
     ['an empty text', { count: ' ', time_window: 1 }, /count must be a whole number/],
-    ['delayed counting', { count: 1, time_window: 9, sync_interval: 1 }, /sync_interval/],
+    ['delays without Redis', { count: 1, time_window: 9, sync_interval: 1 }, /policy local/],
+    ['delays below 0.1 s', { ...DELAYED, sync_interval: 0 }, /not be smaller than 0.1/],
+    ['delays as long as a window', { ...DELAYED, sync_interval: 9 }, /smaller than time_window/],
+    ['delays of sliding windows', { ...DELAYED, window_type: 'sliding' }, /always up to date/],
     ['Redis without host', { count: 1, time_window: 1, policy: 'redis' }, /"redis_host"/],
     [
       'a cluster without name',

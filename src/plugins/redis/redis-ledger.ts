@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { QuotaLedger, QuotaPlace, WindowTerms, WindowVerdict } from '../../model/quota.ts'
 import type { PluginHost } from '../contract.ts'
+import { DelayedWindows } from './delayed-windows.ts'
 import type { RedisConnection } from './redis-connection.ts'
 import { openRedis } from './redis-connection.ts'
 import type { RedisSettings } from './redis-fields.ts'
@@ -16,25 +17,43 @@ export type LimitLedger = Pick<QuotaLedger, 'take' | 'pour' | 'enter'> & {
 export function chooseLedger(
   host: PluginHost,
   settings: RedisSettings | undefined,
-  placeTtlSeconds = 0,
+  options: RedisLedgerOptions = {},
 ): LimitLedger {
-  return settings === undefined ? host.quota : new RedisLedger(settings, placeTtlSeconds)
+  return settings === undefined ? host.quota : new RedisLedger(settings, options)
+}
+
+interface RedisLedgerOptions {
+  /** A place that was not given back is free again after this time. */
+  placeTtlSeconds?: number
+  /** Redis is told of requests in fixed windows only so often; undefined = of each at once. */
+  syncIntervalMs?: number | undefined
 }
 
 /** Limits shared by all gateways that count in the same Redis. */
 class RedisLedger implements LimitLedger {
   readonly #redis: RedisConnection
   readonly #placeTtlSeconds: number
+  readonly #syncIntervalMs: number
+  readonly #delayed: DelayedWindows | undefined
 
-  constructor(settings: RedisSettings, placeTtlSeconds: number) {
+  constructor(settings: RedisSettings, options: RedisLedgerOptions) {
+    const { placeTtlSeconds = 0, syncIntervalMs = Number.POSITIVE_INFINITY } = options
     this.#redis = openRedis(settings)
     this.#placeTtlSeconds = placeTtlSeconds
+    this.#syncIntervalMs = syncIntervalMs
+    if (Number.isFinite(syncIntervalMs)) {
+      this.#delayed = new DelayedWindows(this.#redis, syncIntervalMs)
+    }
   }
 
-  async take(key: string, { limit, windowMs, sliding }: WindowTerms): Promise<WindowVerdict> {
+  take(key: string, terms: WindowTerms): WindowVerdict | Promise<WindowVerdict> {
+    const { limit, windowMs, sliding } = terms
     if (sliding) return this.#slide(key, limit, windowMs)
-    const [count, resetMs] = (await this.#redis.run(FIXED_WINDOW, key, [windowMs])) as Pair
-    return { admitted: count <= limit, remaining: Math.max(0, limit - count), resetMs }
+    // A window that is over before Redis would be told needs it at once.
+    if (this.#delayed !== undefined && windowMs > this.#syncIntervalMs) {
+      return this.#delayed.take(key, terms)
+    }
+    return this.#count(key, limit, windowMs)
   }
 
   async pour(key: string, ratePerSecond: number, burst: number): Promise<number | undefined> {
@@ -59,7 +78,13 @@ class RedisLedger implements LimitLedger {
   }
 
   release(): void {
+    this.#delayed?.stop()
     this.#redis.release()
+  }
+
+  async #count(key: string, limit: number, windowMs: number): Promise<WindowVerdict> {
+    const [count, resetMs] = (await this.#redis.run(FIXED_WINDOW, key, [windowMs, 1])) as Pair
+    return { admitted: count <= limit, remaining: Math.max(0, limit - count), resetMs }
   }
 
   async #slide(key: string, limit: number, windowMs: number): Promise<WindowVerdict> {

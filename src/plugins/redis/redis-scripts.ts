@@ -8,9 +8,9 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 `
 
-/** ARGV: window in ms. Returns the requests of the window with this one, and ms until it ends. */
+/** ARGV: window in ms, requests to add. Returns those of the window with them, and ms until it ends. */
 export const FIXED_WINDOW = `
-local count = redis.call('INCR', KEYS[1])
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
 local rest = redis.call('PTTL', KEYS[1])
 if rest < 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])

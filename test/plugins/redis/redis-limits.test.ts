@@ -72,6 +72,27 @@ suite('limits in Redis', { skip: program === undefined }, () => {
     await until(async () => (await statusOf(limits[0] as PluginInstance)) === 200)
   })
 
+  test('told now and then, it knows of all requests in the end', async (t) => {
+    const { port } = await startRedis(t, program ?? '')
+    const config = { policy: 'redis', redis_host: '127.0.0.1', redis_port: port }
+    const delayed = { count: 20, time_window: 60, sync_interval: 0.1, ...config }
+    const [first, second] = [
+      configured(t, limitCount, delayed),
+      configured(t, limitCount, delayed),
+    ] as const
+    for (let n = 0; n < 12; n++) assert.equal(await statusOf(first), 200)
+    // After the first request nobody waits for Redis.
+    assert.equal(first.access?.(createRequest()), undefined)
+    await until(async () => {
+      const request = createRequest()
+      await second.access?.(request)
+      const { headers } = await filterResponse(second, request, {})
+      return headers[3] === '0'
+    })
+    await until(async () => (await statusOf(first)) === 503)
+    assert.equal(await statusOf(second), 503)
+  })
+
   test('one that is away costs no time: 500, or degradation; it is found again', async (t) => {
     const redis = await startRedis(t, program ?? '', ['requirepass secret', 'maxclients 100'])
     const config = {

@@ -4,11 +4,11 @@ import type { NestedPlugin, Plugin, PluginHost, PluginInstance } from '../../plu
 import { applyDefaults } from '../../support/apply-defaults.ts'
 import { resolveEnvironment } from '../../support/environment-references.ts'
 import { compileExpression, expressionNeedsBody } from '../../support/expression/expression.ts'
-import type { Logger } from '../../support/logger.ts'
 import { hasReference } from '../../support/trusted-references.ts'
+import { type Lender, LentHost } from './lent-host.ts'
 import type { PluginServices } from './plugin-services.ts'
 import { type ConfiguredPlugin, NO_PLUGINS, type PluginSet, stopPlugins } from './plugin-set.ts'
-import { createPluginUpstreams, type UpstreamSource } from './plugin-upstreams.ts'
+import type { UpstreamSource } from './plugin-upstreams.ts'
 
 type Config = Record<string, unknown>
 
@@ -40,12 +40,19 @@ const NOTHING_CREATED: Created = { instance: {}, stop() {} }
 /** Turns the `plugins` of an object into instances. */
 export class PluginConfigurator {
   readonly #services: PluginServices
-  readonly #host: HostServices
+  readonly #lender: Lender
+  /** By plugin: all its instances look into one. */
+  readonly #directories = new Map<string, PluginHost['consumers']>()
   readonly #reportedOff = new Set<string>()
 
   constructor(services: PluginServices, host: HostServices) {
     this.#services = services
-    this.#host = host
+    this.#lender = {
+      services,
+      host,
+      consumers: (plugin) => this.#consumersFor(plugin, host),
+      configure: (owner, nested) => this.#createNested(owner, nested),
+    }
   }
 
   /** The plugin of that name; undefined when the settings turned it off. @throws ConfigError for an unknown one. */
@@ -129,6 +136,14 @@ export class PluginConfigurator {
     }
   }
 
+  #consumersFor(plugin: string, host: HostServices): PluginHost['consumers'] {
+    const known = this.#directories.get(plugin)
+    if (known !== undefined) return known
+    const directory = host.consumers(plugin)
+    this.#directories.set(plugin, directory)
+    return directory
+  }
+
   #createNested(owner: PluginOwner, { name, type, config }: NestedPlugin) {
     const plugin = this.find(name)
     if (plugin === undefined) return undefined
@@ -137,34 +152,7 @@ export class PluginConfigurator {
   }
 
   #create(owner: PluginOwner, plugin: Plugin, own: Config): Created {
-    const { log, now, jobs, quota, metrics, http } = this.#services
-    const upstreams = createPluginUpstreams(this.#host.upstreams)
-    const nested: Created[] = []
-    const release = () => {
-      upstreams.release()
-      for (const { stop } of nested) stop()
-    }
-    let child: Logger | undefined
-    const host: PluginHost = {
-      owner,
-      get log() {
-        child ??= log.child({ plugin: plugin.name, owner: `${owner.kind}/${owner.id}` })
-        return child
-      },
-      now,
-      metadata: () => this.#host.metadata(plugin),
-      consumers: this.#host.consumers(plugin.name),
-      upstreams: upstreams.directory,
-      configure: (inner) => {
-        const created = this.#createNested(owner, inner)
-        if (created !== undefined) nested.push(created)
-        return created?.instance
-      },
-      jobs,
-      quota,
-      metrics,
-      http,
-    }
+    const host = new LentHost(this.#lender, owner, plugin)
     try {
       const instance = plugin.create(applyDefaults(plugin.schema, own) as never, host)
       mustBeInstance(instance)
@@ -175,11 +163,11 @@ export class PluginConfigurator {
           // Nobody could do better; the configuration that takes its place must not fail with it.
           host.log.error({ err }, 'plugin failed to stop')
         }
-        release()
+        host.release()
       }
       return { instance, stop }
     } catch (error) {
-      release()
+      host.release()
       const reason = error instanceof Error ? error.message : String(error)
       const code = error instanceof GatewayError ? error.code : 'GW_CONFIG_INVALID'
       throw new ConfigError(

@@ -3,8 +3,8 @@ import { definePlugin, type RequestContext } from './contract.ts'
 import {
   type DisabledLabels,
   METRIC_LABELS,
-  RequestMetrics,
   type RequestSeries,
+  requestMetrics,
 } from './metrics/request-metrics.ts'
 import { SeriesCache } from './metrics/series-cache.ts'
 
@@ -43,11 +43,14 @@ export default definePlugin({
   metadataSchema,
 
   create({ prefer_name: preferName }, host) {
-    const metrics = new RequestMetrics(host.metrics)
+    let metrics: ReturnType<typeof requestMetrics> | undefined
+    let cache: SeriesCache<RequestSeries> | undefined
     let metadata: unknown
     let disabled: DisabledLabels = {}
-    const seriesOf = (request: RequestContext) => metrics.seriesOf(request, preferName, disabled)
-    const cache = new SeriesCache(host.metrics, seriesOf)
+    const seriesOf = (request: RequestContext) => {
+      metrics ??= requestMetrics(host.metrics)
+      return metrics.seriesOf(request, preferName, disabled)
+    }
 
     return {
       log(request) {
@@ -55,9 +58,10 @@ export default definePlugin({
         if (current !== metadata) {
           metadata = current
           disabled = (current['disabled_labels'] ?? {}) as DisabledLabels
-          cache.clear()
+          cache = undefined
         }
-        count(request, metrics.hasExtraLabels ? seriesOf(request) : cache.get(request))
+        cache ??= new SeriesCache(host.metrics, seriesOf)
+        count(request, metrics?.hasExtraLabels ? seriesOf(request) : cache.get(request))
       },
     }
   },

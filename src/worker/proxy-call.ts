@@ -28,7 +28,7 @@ export interface CallServices {
   /** X-APISIX-Upstream-Status on every response, not only where the last node failed. */
   readonly alwaysShowStatus: boolean
   /** Undefined = none is kept. */
-  readonly accessLog: AccessLog | undefined
+  readonly accessLog?: AccessLog | undefined
 }
 
 /**

@@ -47,8 +47,19 @@ export interface RequestSeries {
   readonly egress: CounterSeries
 }
 
+const metricsOfBooks = new WeakMap<MetricBook, RequestMetrics>()
+
+/** The metrics of requests in a book: there may be an instance of a plugin for each of many routes. */
+export function requestMetrics(book: MetricBook): RequestMetrics {
+  const known = metricsOfBooks.get(book)
+  if (known !== undefined) return known
+  const metrics = new RequestMetrics(book)
+  metricsOfBooks.set(book, metrics)
+  return metrics
+}
+
 /** APISIX's metrics of requests. */
-export class RequestMetrics {
+class RequestMetrics {
   readonly #status: MetricFamily<CounterSeries>
   readonly #latency: MetricFamily<HistogramSeries>
   readonly #bandwidth: MetricFamily<CounterSeries>

@@ -11,7 +11,7 @@ suite('fault-injection', () => {
     const abort = {
       http_status: 503,
       body: 'no $arg_name',
-      headers: { 'X-Count': 7, 'X-Name': '${arg_name}' },
+      headers: { 'X-Count': 7, 'X-Name': '$arg_name' },
     }
     assert.deepEqual(await reply({ abort }, '/?name=a%0d%0aSet-Cookie:x'), {
       status: 503,

@@ -1,11 +1,17 @@
 // CPU per proxied request: keep-alive, 1 KiB response, one worker; next to nginx if it is installed
 // and to the node alone. Rounds are interleaved and the best of each peer counts, since machines
-// drift. Usage: npm run bench [-- ROUNDS [SECONDS]]
+// drift. Usage: npm run bench [-- ROUNDS [SECONDS] [--plugins=NAME,NAME …]]
+// --plugins adds a second route to holdfast, with these plugins in their default configuration.
 import { cpuMicros } from './support/cpu.ts'
 import { drive, isInstalled, type LoadResult, loadGenerator } from './support/load.ts'
 import { type Peer, startDirect, startHoldfast, startNginx } from './support/peers.ts'
 
-const [rounds = 5, seconds = 5] = process.argv.slice(2).map(Number)
+const flags = process.argv.slice(2)
+const [rounds = 5, seconds = 5] = flags.filter((flag) => !flag.startsWith('--')).map(Number)
+const plugins = flags
+  .find((flag) => flag.startsWith('--plugins='))
+  ?.slice('--plugins='.length)
+  .split(',')
 const connections = 32
 
 interface Round extends LoadResult {
@@ -17,7 +23,13 @@ const peers: Peer[] = [direct]
 try {
   if (isInstalled('nginx')) peers.push(await startNginx(direct.port))
   else console.log('nginx is not installed: no comparison')
-  peers.push(await startHoldfast(direct.port))
+  const holdfast = await startHoldfast(direct.port, plugins)
+  peers.push(holdfast)
+  // The same processes, another route: `stop` is theirs.
+  if (plugins !== undefined) {
+    const url = `${holdfast.url}plugins`
+    peers.push({ ...holdfast, name: `holdfast with ${plugins}`, url, async stop() {} })
+  }
 
   for (const { url } of peers) await drive({ url, seconds: 2, connections })
   const results = new Map<string, Round[]>(peers.map(({ name }) => [name, []]))

@@ -67,7 +67,10 @@ http {
 }
 
 /** A real PostgreSQL, control plane and gateway with one worker; its cost is primary + worker. */
-export async function startHoldfast(nodePort: number): Promise<Peer> {
+export async function startHoldfast(
+  nodePort: number,
+  plugins: readonly string[] = [],
+): Promise<Peer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   const log = pino({ level: 'silent' })
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log })
@@ -88,7 +91,13 @@ export async function startHoldfast(nodePort: number): Promise<Peer> {
     stdio: 'inherit',
   })
   await answering(`http://127.0.0.1:${admin}/status/ready`)
-  await createRoute(`http://127.0.0.1:${admin}`, adminKey, nodePort)
+  const adminUrl = `http://127.0.0.1:${admin}`
+  await createRoute(adminUrl, adminKey, nodePort, 'bench', { uri: '/*' })
+  if (plugins.length > 0) {
+    const configured = Object.fromEntries(plugins.map((name) => [name, {}]))
+    const route = { uri: '/plugins', plugins: configured }
+    await createRoute(adminUrl, adminKey, nodePort, 'plugins', route)
+  }
   const gateway = spawn(process.execPath, [MAIN, 'gateway'], {
     env: {
       ...settings,
@@ -116,12 +125,18 @@ export async function startHoldfast(nodePort: number): Promise<Peer> {
   }
 }
 
-async function createRoute(adminUrl: string, key: string, nodePort: number): Promise<void> {
-  const response = await fetch(`${adminUrl}/apisix/admin/routes/bench`, {
+async function createRoute(
+  adminUrl: string,
+  key: string,
+  nodePort: number,
+  id: string,
+  route: object,
+): Promise<void> {
+  const response = await fetch(`${adminUrl}/apisix/admin/routes/${id}`, {
     method: 'PUT',
     headers: { 'x-api-key': key },
     body: JSON.stringify({
-      uri: '/*',
+      ...route,
       upstream: { type: 'roundrobin', nodes: { [`127.0.0.1:${nodePort}`]: 1 } },
     }),
   })

@@ -17,6 +17,7 @@ import {
   showsRequestBody,
 } from './log-format.ts'
 import type { LogConfig } from './log-schema.ts'
+import { forgetLog, rememberLog } from './pending-logs.ts'
 
 type Entry = Record<string, unknown>
 type Format = Readonly<Record<string, unknown>>
@@ -121,11 +122,14 @@ export class LogEntries {
     }
     // The entry is made now: sizes and times are those of this moment.
     const entry = this.#entry(request, { ...bodies, response: '' })
-    void text.then((decoded) => {
+    const made = text.then((decoded) => {
       const part = entry['response']
       if (typeof part === 'object' && part !== null && 'body' in part) part.body = decoded
       use(entry)
     })
+    const pending = { drain: () => made, giveUp() {} }
+    rememberLog(pending)
+    void made.finally(() => forgetLog(pending))
   }
 
   #entry(request: RequestContext, bodies: LoggedBodies): Entry {

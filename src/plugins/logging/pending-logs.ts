@@ -19,11 +19,15 @@ export function forgetLog(log: PendingLog): void {
 
 /** Brings away what all logs of the process have, within the time: for a process that ends. */
 export async function drainLogs(deadlineMs: number): Promise<void> {
-  const logs = [...pendingLogs]
-  if (logs.length === 0) return
+  if (pendingLogs.size === 0) return
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, deadlineMs)
-  await Promise.race([late, Promise.all(logs.map((log) => log.drain()))])
+  // Twice: an entry that was still being made goes to another log.
+  await Promise.race([late, drainAll().then(drainAll)])
   clearTimeout(timer)
-  for (const log of logs) log.giveUp()
+  for (const log of [...pendingLogs]) log.giveUp()
+}
+
+async function drainAll(): Promise<void> {
+  await Promise.all([...pendingLogs].map((log) => log.drain()))
 }

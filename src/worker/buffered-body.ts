@@ -1,6 +1,9 @@
 import { GatewayError } from '../model/errors.ts'
 import type { BodySink, BodySource, RawHeaders } from '../model/http-message.ts'
 
+/** So many are merged into one: a body that drips in byte by byte would cost a hundred times its size. */
+const MAX_PIECES = 256
+
 /** The client's body is larger than what may be held in memory: answered with 413. */
 export class RequestTooLargeError extends GatewayError {
   constructor(maxBytes: number) {
@@ -31,12 +34,14 @@ export function readWhole(source: BodySource, maxBytes: number): Promise<Buffer>
       return
     }
     const chunks: Buffer[] = []
+    let merged = 0
     let size = 0
     source.start({
       onData(chunk) {
         size += chunk.length
         if (size > maxBytes) reject(new RequestTooLargeError(maxBytes))
         else chunks.push(chunk)
+        if (chunks.length - merged > MAX_PIECES) chunks.push(Buffer.concat(chunks.splice(merged++)))
         return size <= maxBytes
       },
       onEnd: () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),

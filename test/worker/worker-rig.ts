@@ -27,11 +27,15 @@ export interface WorkerRig extends EngineFixture {
   remove(kind: ResourceKind, id: string): void
   /** Route `/<id>/*` to the node with a plugin of that name. */
   route(id: string, create: () => PluginInstance, more?: object): void
+  /** The configuration that `route` gave that plugin last. */
+  config(id: string): Record<string, unknown>
   /** Requests under way at the node, as the worker sees it. */
   busy(): number
   /** `GET /<id>/` on a connection of its own: all that comes. */
   get(path: string, more?: string): Promise<string>
 }
+
+type Configured = { hostile: Record<string, unknown> }
 
 export async function startRig(
   t: TestContext,
@@ -97,6 +101,7 @@ export async function startRig(
       creators.set(of, create)
       put('routes', { id, uri: `/${id}/*`, upstream, plugins: { hostile: { of } }, ...more })
     },
+    config: (id) => (bodies.get(`routes/${id}`)?.['plugins'] as Configured).hostile,
     busy: () => factoryBusy(clients, node),
     get: (path, more = '') =>
       engine.talk(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${more}\r\n`),

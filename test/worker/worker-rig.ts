@@ -101,7 +101,8 @@ export async function startRig(
       creators.set(of, create)
       put('routes', { id, uri: `/${id}/*`, upstream, plugins: { hostile: { of } }, ...more })
     },
-    config: (id) => (bodies.get(`routes/${id}`)?.['plugins'] as Configured).hostile,
+    config: (id) =>
+      (bodies.get(`routes/${id}`)?.['plugins'] as Configured | undefined)?.hostile ?? {},
     busy: () => factoryBusy(clients, node),
     get: (path, more = '') =>
       engine.talk(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${more}\r\n`),

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { UpstreamHandle } from '../model/request-context.ts'
 import { Id } from '../model/schemas/fragments.ts'
+import { checkNotYet } from '../model/schemas/not-yet.ts'
 import { checkUpstream, Upstream } from '../model/schemas/upstream.ts'
 import { compileExpression, type Expression } from '../support/expression/expression.ts'
 import { definePlugin, type PluginHost } from './contract.ts'
@@ -72,7 +73,8 @@ function createChoice(
 ): Choice {
   if (id !== undefined) return { upstream: host.upstreams.refer(String(id)), weight, current: 0 }
   if (upstream === undefined) return { upstream: undefined, weight, current: 0 }
-  const problem = checkUpstream(upstream) ?? checkInline(upstream)
+  const problem =
+    checkUpstream(upstream) ?? checkInline(upstream) ?? checkNotYet('upstreams', upstream)
   if (problem !== undefined) throw new ConfigError('GW_CONFIG_INVALID', problem)
   return { upstream: host.upstreams.create(upstream), weight, current: 0 }
 }

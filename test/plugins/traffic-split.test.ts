@@ -98,5 +98,10 @@ suite('traffic-split', () => {
     assert.throws(() => shares([{ match: [{ vars: [['a', '><', 'b']] }] }]), /invalid operator/)
     const chash = { ...inline, type: 'chash', hash_on: 'header' }
     assert.throws(() => shares([{ weighted_upstreams: [{ upstream: chash }] }]), /key/)
+    const eureka = { type: 'roundrobin', service_name: 'a', discovery_type: 'eureka' }
+    assert.throws(
+      () => shares([{ weighted_upstreams: [{ upstream: eureka }] }]),
+      /"discovery_type" asks for what this version does not support yet: eureka/,
+    )
   })
 })

@@ -25,6 +25,8 @@ export interface ConfigSources {
 }
 
 export interface ConfigEvents {
+  /** Fetches what the first configuration needs, before it is given; does not take long. */
+  prepare?(config: ServingConfig): Promise<void>
   /** All of the configuration is new. */
   onSnapshot(config: ServingConfig): void
   /** The configuration given last has changed by this. */
@@ -233,6 +235,7 @@ export class ConfigService {
       this.#serving === undefined
         ? await ServingConfig.restore(source, record, this.#secrets)
         : await ServingConfig.build(source, this.#serving, this.#secrets)
+    if (this.#serving === undefined) await this.#events.prepare?.(serving)
     if (!isWanted()) return false
     this.#firstRevision ??= revision
     this.#serving = serving

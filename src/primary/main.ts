@@ -21,6 +21,9 @@ import { createMetrics, startMetricsServer } from './metrics.ts'
 import { NameMemory } from './name-memory.ts'
 import { endOrphans } from './orphans.ts'
 import { QuotaService } from './quota/quota-service.ts'
+import { withManagedSecrets } from './secrets/managed-secrets.ts'
+import { SecretService } from './secrets/secret-service.ts'
+import type { ServingConfig } from './serving-config.ts'
 import { createSources } from './sources/create-sources.ts'
 import type { StatusParts } from './status.ts'
 import { startStatusServer } from './status-server.ts'
@@ -96,8 +99,20 @@ export async function runGateway(
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const current = () => config.serving?.source
   const sources = createSources({ settings, backup, bootFile, component, current })
-  const secrets = createResourceSecrets(createKeyring(settings.keys), findPluginSecrets)
-  const events = tellBoth(health, supervisor)
+  const managed = new SecretService({
+    ttlMs: settings.secretTtlMs,
+    log: component('secrets'),
+    environment: process.env,
+    onChange: (references) => config.renewSecrets(references),
+  })
+  const secrets = withManagedSecrets(
+    createResourceSecrets(createKeyring(settings.keys), findPluginSecrets),
+    (reference) => managed.lookup(reference),
+  )
+  const events = {
+    ...tellBoth(managed, tellBoth(health, supervisor)),
+    prepare: (first: ServingConfig) => managed.prepare(first),
+  }
   const config = new ConfigService(sources, component('config'), events, secrets)
   const drain = new DrainSwitch(supervisor)
   const lifecycle = new Lifecycle(settings, {
@@ -120,6 +135,7 @@ export async function runGateway(
     health,
     quota,
     metrics: counted,
+    secrets: managed,
     listeners: () => acceptor.addresses,
     refusedConnections: () => acceptor.refused,
     drain,
@@ -154,12 +170,14 @@ export async function runGateway(
     ready: lifecycle.ready,
     reload(next) {
       counted.limits = next.metrics
+      managed.ttlMs = next.secretTtlMs
       return lifecycle.reload(next)
     },
     handOver: () => lifecycle.handOver(),
     async stop() {
       controlApi?.close()
       await lifecycle.stop()
+      managed.stop()
       quota.stop()
       counted.stop()
       await Promise.all([health.stop(), names.stop(), instance?.stop()])

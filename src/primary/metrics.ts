@@ -216,6 +216,17 @@ export function createMetrics(parts: StatusParts): Metrics {
     (s) => s.metrics.overflowed.entries(),
   )
 
+  labelled(Gauge, 'secrets', 'References to secrets of managers, by state.', 'state', (s) =>
+    Object.entries(s.secrets.counts),
+  )
+  labelled(
+    Counter,
+    'secret_failures_total',
+    'Reads of secrets that failed; the last value serves on.',
+    'manager',
+    (s) => s.secrets.managers.map(({ id, failures }) => [id, failures] as const),
+  )
+
   registerNodeHealth(registry, parts.health)
   registerApisixMetrics(registry, parts)
 

@@ -6,6 +6,7 @@ import type { DrainSwitch } from './drain-switch.ts'
 import type { HealthService } from './health/health-service.ts'
 import type { MetricStore } from './metric-store/metric-store.ts'
 import type { QuotaService } from './quota/quota-service.ts'
+import type { SecretService } from './secrets/secret-service.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerLink } from './worker-link.ts'
 
@@ -26,6 +27,7 @@ export interface StatusParts {
   health: Pick<HealthService, 'counts' | 'upstreams'>
   quota: Pick<QuotaService, 'keys' | 'evicted'>
   metrics: Pick<MetricStore, 'text' | 'sizes' | 'overflowed'>
+  secrets: Pick<SecretService, 'counts' | 'managers'>
   listeners: () => readonly ListenAddress[]
   /** Connections that the primary refused with 503, since no worker could take them. */
   refusedConnections: () => number
@@ -91,6 +93,7 @@ export function syncStatus(parts: StatusParts): object {
     workersWanted: parts.workersWanted,
     workerRestarts: supervisor.restarts,
     nodes: parts.health.counts,
+    secrets: secretState(parts),
     refusedRevisions: serving?.refusedRevisions ?? [],
     backup: {
       revision: backup.state.revision ?? null,
@@ -99,6 +102,15 @@ export function syncStatus(parts: StatusParts): object {
       skipped: backup.state.skipped,
     },
   }
+}
+
+/** What is known of the secrets of managers, and of the managers themselves. */
+function secretState({ secrets }: StatusParts): object {
+  const managers = secrets.managers.map((manager) => ({
+    ...manager,
+    reason: manager.reason ?? null,
+  }))
+  return { ...secrets.counts, managers }
 }
 
 /** Who the control plane takes us for, and when it last heard of us. */

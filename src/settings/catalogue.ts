@@ -191,6 +191,13 @@ export const CATALOGUE = {
     unit: 'milliseconds',
   }),
 
+  HOLDFAST_SECRET_TTL_MS: integer({
+    default: 300_000,
+    min: 1_000,
+    max: 86_400_000,
+    unit: 'milliseconds',
+  }),
+
   ...ROUTING_CATALOGUE,
   ...PLUGIN_CATALOGUE,
   ...OBSERVABILITY_CATALOGUE,

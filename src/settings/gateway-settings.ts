@@ -130,6 +130,8 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       readTimeoutMs: values.HOLDFAST_UPSTREAM_READ_TIMEOUT_MS,
       ...toUpstreamOptions(values),
     },
+    /** How old a secret of a manager may be before it is read again. */
+    secretTtlMs: values.HOLDFAST_SECRET_TTL_MS,
     /** How names of nodes are resolved. */
     dns: toDnsSettings(values),
   }

@@ -81,6 +81,25 @@ export interface MetricReport {
   readonly forgotten: readonly number[]
 }
 
+const MODEL_LABELS = ['request_type', 'request_llm_model', 'llm_model']
+
+/** Labels of the metrics of requests; operators may add some. The first says what is counted. */
+export const REQUEST_METRIC_LABELS = {
+  http_status: [
+    'code',
+    'route',
+    'matched_uri',
+    'matched_host',
+    'service',
+    'consumer',
+    'node',
+    ...MODEL_LABELS,
+    'response_source',
+  ],
+  http_latency: ['type', 'route', 'service', 'consumer', 'node', ...MODEL_LABELS],
+  bandwidth: ['type', 'route', 'service', 'consumer', 'node', ...MODEL_LABELS],
+}
+
 /** What stands in the labels of the series that counts what there is no room for. */
 export const OVERFLOW = 'overflow'
 

@@ -1,8 +1,8 @@
 import Type from 'typebox'
+import { REQUEST_METRIC_LABELS } from '../model/metrics.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
 import {
   type DisabledLabels,
-  METRIC_LABELS,
   type RequestSeries,
   requestMetrics,
 } from './metrics/request-metrics.ts'
@@ -89,7 +89,7 @@ function sourceOf({ answeredByNode, upstream }: RequestContext): string {
   return upstream.nodes.length > 0 ? 'nginx' : 'apisix'
 }
 
-function labelsOf(metric: keyof typeof METRIC_LABELS) {
-  const [, ...names] = METRIC_LABELS[metric]
+function labelsOf(metric: keyof typeof REQUEST_METRIC_LABELS) {
+  const [, ...names] = REQUEST_METRIC_LABELS[metric]
   return Type.Optional(Type.Array(Type.Enum(names, { type: 'string' })))
 }

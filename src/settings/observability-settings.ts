@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { AccessLogSettings } from '../model/ipc.ts'
-import type { ExtraLabel, MetricSettings } from '../model/metrics.ts'
+import { type ExtraLabel, type MetricSettings, REQUEST_METRIC_LABELS } from '../model/metrics.ts'
 import { choice, integer, setting } from './setting.ts'
 
 const MAX_BUCKETS = 64
 const MAX_EXPIRE_MS = 30 * 24 * 3_600_000
 
-/** Metrics that can have further labels. */
-const EXTENSIBLE = new Set(['http_status', 'http_latency', 'bandwidth'])
+/** Labels that metrics have already; only those can have further ones. */
+const OWN_LABELS = new Map(Object.entries(REQUEST_METRIC_LABELS))
 
 /** nginx's `escape` of log_format. */
 const ESCAPES = ['default', 'json', 'none'] as const
@@ -33,7 +33,7 @@ export const OBSERVABILITY_CATALOGUE = {
     decode: decodeBuckets,
   }),
   HOLDFAST_METRICS_EXTRA_LABELS: setting({
-    allowed: `comma-separated METRIC.LABEL=$VARIABLE, METRIC one of ${[...EXTENSIBLE].join(', ')}`,
+    allowed: `comma-separated METRIC.LABEL=$VARIABLE, METRIC one of ${[...OWN_LABELS.keys()].join(', ')}`,
     default: '',
     decode: decodeExtraLabels,
   }),
@@ -101,9 +101,12 @@ function decodeExtraLabels(text: string): Record<string, ExtraLabel[]> {
     const match = /^\s*(\w+)\.([A-Za-z_]\w{0,63})=(\$[\w.]{1,128})\s*$/.exec(part)
     const [, metric = '', name = '', template = ''] = match ?? []
     if (match === null || name.startsWith('__')) throw new Error('is not METRIC.LABEL=$VARIABLE')
-    if (!EXTENSIBLE.has(metric)) throw new Error('names a metric that can have no further labels')
-    labels[metric] ??= []
-    labels[metric].push({ name, template })
+    const own = OWN_LABELS.get(metric)
+    if (own === undefined) throw new Error('names a metric that can have no further labels')
+    const more = labels[metric] ?? []
+    const isTaken = own.includes(name) || more.some((label) => label.name === name)
+    if (isTaken || name === 'le') throw new Error('names a label that the metric has already')
+    labels[metric] = [...more, { name, template }]
   }
   return labels
 }

@@ -1,8 +1,9 @@
-import type {
-  CounterSeries,
-  HistogramSeries,
-  MetricBook,
-  MetricFamily,
+import {
+  type CounterSeries,
+  type HistogramSeries,
+  type MetricBook,
+  type MetricFamily,
+  REQUEST_METRIC_LABELS,
 } from '../../model/metrics.ts'
 import type { RequestContext } from '../../model/request-context.ts'
 import { compileTemplate, type Template } from '../../support/variables/template.ts'
@@ -11,28 +12,10 @@ import { type RequestLabels, requestLabels } from './request-labels.ts'
 /** A client can choose the value of an extra label. */
 const MAX_VALUE_LENGTH = 128
 
-/** Labels of language models: requests to those are not told apart, the labels are always the same. */
-const MODEL_LABELS = ['request_type', 'request_llm_model', 'llm_model']
+/** Requests to language models are not told apart: their labels are always the same. */
 const MODEL_VALUES = ['traditional_http', '', '']
 
-/** Names of labels by metric; the first one says what is counted and can't be disabled. */
-export const METRIC_LABELS = {
-  http_status: [
-    'code',
-    'route',
-    'matched_uri',
-    'matched_host',
-    'service',
-    'consumer',
-    'node',
-    ...MODEL_LABELS,
-    'response_source',
-  ],
-  http_latency: ['type', 'route', 'service', 'consumer', 'node', ...MODEL_LABELS],
-  bandwidth: ['type', 'route', 'service', 'consumer', 'node', ...MODEL_LABELS],
-}
-
-type Metric = keyof typeof METRIC_LABELS
+type Metric = keyof typeof REQUEST_METRIC_LABELS
 
 /** Labels whose values are left empty, by metric. */
 export type DisabledLabels = Readonly<Partial<Record<Metric, readonly string[]>>>
@@ -70,7 +53,7 @@ class RequestMetrics {
   constructor(book: MetricBook) {
     const { extraLabels, latencyBuckets } = book.settings
     const namesOf = (metric: Metric) => [
-      ...METRIC_LABELS[metric],
+      ...REQUEST_METRIC_LABELS[metric],
       ...(extraLabels[metric] ?? []).map(({ name }) => name),
     ]
     const templatesOf = (metric: Metric) =>
@@ -156,7 +139,9 @@ function statusValues(labels: RequestLabels, code: string, source: string): stri
 function enabled(metric: Metric, disabled: DisabledLabels, values: string[]): string[] {
   const off = disabled[metric]
   if (off === undefined || off.length === 0) return values
-  return values.map((value, i) => (off.includes(METRIC_LABELS[metric][i] ?? '') ? '' : value))
+  return values.map((value, i) =>
+    off.includes(REQUEST_METRIC_LABELS[metric][i] ?? '') ? '' : value,
+  )
 }
 
 function short(value: string): string {

@@ -1,12 +1,35 @@
 import { buildChain, type PluginChain } from './plugin-chain.ts'
 import { NO_PLUGINS, type PluginCell, type PluginSet } from './plugin-set.ts'
 
-/** Chains kept per route for consumers with plugins of their own; the oldest goes first. */
-const MAX_CONSUMER_CHAINS = 256
+/** Chains that a configuration keeps for consumers with plugins of their own: about 8 MB. */
+const MAX_CONSUMER_CHAINS = 8192
 
 /** The global rules of a configuration; `sets` is replaced when one of them changes. */
 export interface GlobalPlugins {
   sets: readonly PluginSet[]
+  readonly remembered: ConsumerChains
+}
+
+/** What has been merged for consumers, over all routes; the oldest goes first. */
+export class ConsumerChains {
+  readonly #max: number
+  readonly #entries = new Set<{ chains: Map<PluginSet, unknown>; key: PluginSet }>()
+
+  constructor(max = MAX_CONSUMER_CHAINS) {
+    this.#max = max
+  }
+
+  /** Notes that `chains` has a new `key`, which it may lose later. */
+  add(chains: Map<PluginSet, unknown>, key: PluginSet): void {
+    if (this.#entries.size >= this.#max) {
+      for (const oldest of this.#entries) {
+        oldest.chains.delete(oldest.key)
+        this.#entries.delete(oldest)
+        break
+      }
+    }
+    this.#entries.add({ chains, key })
+  }
 }
 
 /** What a consumer adds: its own plugins over those of its group. */
@@ -51,7 +74,8 @@ export class PlanChain {
     const known = this.#consumerChains.get(key)
     if (known?.group === groupSet) return known.chain
     const chain = buildChain(this.#globals.sets, this.#sets, [groupSet, ownSet])
-    if (this.#consumerChains.size >= MAX_CONSUMER_CHAINS) this.#forgetOldest()
+    // One that is there already, with another group, has its entry.
+    if (known === undefined) this.#globals.remembered.add(this.#consumerChains, key)
     this.#consumerChains.set(key, { group: groupSet, chain })
     return chain
   }
@@ -69,10 +93,5 @@ export class PlanChain {
     this.#sets = this.#cells.map(({ current }) => current)
     this.#chain = buildChain(this.#globalSets, this.#sets)
     this.#consumerChains = undefined
-  }
-
-  #forgetOldest(): void {
-    const oldest = this.#consumerChains?.keys().next().value
-    if (oldest !== undefined) this.#consumerChains?.delete(oldest)
   }
 }

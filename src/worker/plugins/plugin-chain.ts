@@ -75,12 +75,30 @@ function inOrder(plugins: ReadonlyMap<string, ConfiguredPlugin>): ConfiguredPlug
 
 type Phase = Exclude<keyof PluginChain, 'consumerRewrite' | 'needsBody'>
 
+type StepOf<P extends Phase> = Step<NonNullable<PluginInstance[P]>>
+
+/** Shared by all chains that a plugin is in: there is one chain per route and consumer. */
+const knownSteps = new WeakMap<ConfiguredPlugin, { [P in Phase]?: StepOf<P> }>()
+const NO_STEPS: readonly never[] = []
+
 function steps<P extends Phase>(
   plugins: readonly ConfiguredPlugin[],
   phase: P,
-): Step<NonNullable<PluginInstance[P]>>[] {
-  return plugins.flatMap((of) => {
-    const run = of.instance[phase]
-    return run === undefined ? [] : [{ of, run: run.bind(of.instance) as typeof run }]
-  })
+): readonly StepOf<P>[] {
+  const list: StepOf<P>[] = []
+  for (const of of plugins) {
+    if (of.instance[phase] !== undefined) list.push(stepOf(of, phase))
+  }
+  return list.length === 0 ? NO_STEPS : list
+}
+
+function stepOf<P extends Phase>(of: ConfiguredPlugin, phase: P): StepOf<P> {
+  let known = knownSteps.get(of)
+  if (known === undefined) {
+    known = {}
+    knownSteps.set(of, known)
+  }
+  const run = of.instance[phase] as NonNullable<PluginInstance[P]>
+  known[phase] ??= { of, run: run.bind(of.instance) as typeof run } as (typeof known)[P]
+  return known[phase] as StepOf<P>
 }

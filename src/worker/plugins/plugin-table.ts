@@ -4,7 +4,7 @@ import type { Plugin, PluginHost } from '../../plugins/contract.ts'
 import { applyDefaults } from '../../support/apply-defaults.ts'
 import { setConsumer } from './attach-consumer.ts'
 import { ConsumerStore, type Credential, type StoredEntry } from './consumer-store.ts'
-import { PlanChain } from './plan-chain.ts'
+import { ConsumerChains, PlanChain } from './plan-chain.ts'
 import { PluginConfigurator, type PluginOwner } from './plugin-configurator.ts'
 import type { PluginServices } from './plugin-services.ts'
 import { NO_PLUGINS, type PluginCell, stopPlugins } from './plugin-set.ts'
@@ -31,7 +31,10 @@ export class PluginTable {
   readonly #configurator: PluginConfigurator
   /** Plugins of every owner that has some, or had when somebody began to follow them. */
   readonly #cells = new Map<string, PluginCell>()
-  readonly #globals = { sets: [] as PluginCell['current'][] }
+  readonly #globals = {
+    sets: [] as PluginCell['current'][],
+    remembered: new ConsumerChains(),
+  }
   readonly #globalCells = new Map<string, PluginCell>()
   readonly #consumers = new ConsumerStore()
   readonly #metadata = new Map<string, Readonly<Config>>()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { PlanChain } from '../../../src/worker/plugins/plan-chain.ts'
+import { ConsumerChains, PlanChain } from '../../../src/worker/plugins/plan-chain.ts'
 import type { RequestStep } from '../../../src/worker/plugins/plugin-chain.ts'
 import {
   type ConfiguredPlugin,
@@ -30,28 +30,30 @@ function setOf(...specs: string[]): PluginSet {
   return new Map(entries)
 }
 
+const globalsOf = (...sets: PluginSet[]) => ({ sets, remembered: new ConsumerChains(100) })
+
 const labels = (steps: readonly RequestStep[] = []) => steps.map(({ of }) => of.fingerprint)
 
 suite('PlanChain', () => {
   test('has no chain when nothing is configured', () => {
-    assert.equal(new PlanChain({ sets: [] }, [{ current: NO_PLUGINS }]).current, undefined)
+    assert.equal(new PlanChain(globalsOf(), [{ current: NO_PLUGINS }]).current, undefined)
   })
 
   test('orders by priority, then name; global rules come first', () => {
-    const globals = { sets: [setOf('g:1')] }
+    const globals = globalsOf(setOf('g:1'))
     const chain = new PlanChain(globals, [{ current: setOf('b:5', 'c:9', 'a:5') }])
     assert.deepEqual(labels(chain.current?.access), ['g:1', 'c:9', 'a:5', 'b:5'])
   })
 
   test('a later layer takes the place of an earlier one, a disabled one takes it out', () => {
     const cells = [{ current: setOf('a:1', 'b:1', 'c:1') }, { current: setOf('a:2', '-b') }]
-    const chain = new PlanChain({ sets: [] }, cells)
+    const chain = new PlanChain(globalsOf(), cells)
     assert.deepEqual(labels(chain.current?.access), ['a:2', 'c:1'])
   })
 
   test('follows its owners, and merges only when one of them changed', () => {
     const cell = { current: setOf('a:1') }
-    const globals = { sets: [] as PluginSet[] }
+    const globals = globalsOf()
     const plan = new PlanChain(globals, [cell])
     const first = plan.current
     assert.equal(plan.current, first)
@@ -62,7 +64,7 @@ suite('PlanChain', () => {
   })
 
   test('joins what a consumer brings; only what is new is rewritten again', () => {
-    const plan = new PlanChain({ sets: [setOf('g:1')] }, [{ current: setOf('a:1', 'b:1') }])
+    const plan = new PlanChain(globalsOf(setOf('g:1')), [{ current: setOf('a:1', 'b:1') }])
     const consumer = { own: { current: setOf('a:7') }, group: { current: setOf('a:6', 'n:6') } }
     const chain = plan.forConsumer(consumer)
     assert.deepEqual(labels(chain?.access), ['g:1', 'a:7', 'n:6', 'b:1'])
@@ -72,8 +74,31 @@ suite('PlanChain', () => {
     assert.deepEqual(labels(plan.forConsumer(consumer)?.access), ['g:1', 'a:7', 'b:1'])
   })
 
+  test('what is remembered for consumers is bounded over all routes', () => {
+    const globals = globalsOf()
+    const plans = Array.from(
+      { length: 20 },
+      () => new PlanChain(globals, [{ current: setOf('a') }]),
+    )
+    const consumers = Array.from({ length: 20 }, () => ({
+      own: { current: setOf('b') },
+      group: undefined,
+    }))
+    const visit = (plan: PlanChain) => consumers.map((consumer) => plan.forConsumer(consumer))
+    const first = plans.map(visit)
+    for (const [i, plan] of plans.entries()) {
+      if (i < 15) continue
+      assert.deepEqual(
+        consumers.map((consumer, at) => plan.forConsumer(consumer) === first[i]?.[at]),
+        consumers.map(() => true),
+        'the last hundred',
+      )
+    }
+    assert.notEqual(plans[0]?.forConsumer(consumers[0] ?? assert.fail()), first[0]?.[0])
+  })
+
   test('consumers without plugins share the chain of the route', () => {
-    const plan = new PlanChain({ sets: [] }, [{ current: setOf('a:1') }])
+    const plan = new PlanChain(globalsOf(), [{ current: setOf('a:1') }])
     const nobody = { own: { current: NO_PLUGINS }, group: undefined }
     assert.equal(plan.forConsumer(nobody), plan.current)
   })
@@ -85,7 +110,7 @@ suite('PlanChain', () => {
         { ...one, plugin: { ...one.plugin, preferRoute: true } },
       ]),
     )
-    const globals = { sets: [preferring] }
+    const globals = globalsOf(preferring)
     const withOwn = new PlanChain(globals, [{ current: setOf('p:2') }])
     assert.deepEqual(labels(withOwn.current?.access), ['p:2'])
     assert.deepEqual(labels(new PlanChain(globals, []).current?.access), ['p:1'])

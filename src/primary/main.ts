@@ -17,11 +17,13 @@ import { createHealth, tellBoth } from './health/create-health.ts'
 import { createInstanceReport } from './instance-report.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { MetricStore } from './metric-store/metric-store.ts'
-import { createMetrics, startMetricsServer } from './metrics.ts'
+import { createMetrics } from './metrics.ts'
+import { startMetricsServer } from './metrics-server.ts'
 import { NameMemory } from './name-memory.ts'
 import { endOrphans } from './orphans.ts'
 import { QuotaService } from './quota/quota-service.ts'
 import { withManagedSecrets } from './secrets/managed-secrets.ts'
+import { SecretMemory } from './secrets/secret-memory.ts'
 import { SecretService } from './secrets/secret-service.ts'
 import type { ServingConfig } from './serving-config.ts'
 import { createSources } from './sources/create-sources.ts'
@@ -99,14 +101,26 @@ export async function runGateway(
   const acceptor = new Acceptor(() => supervisor.links, component('acceptor'))
   const current = () => config.serving?.source
   const sources = createSources({ settings, backup, bootFile, component, current })
+  const keyring = createKeyring(settings.keys)
+  const memory = new SecretMemory({
+    dataDir: settings.dataDir,
+    group: settings.gatewayGroup,
+    keyring,
+    log: component('secrets'),
+  })
   const managed = new SecretService({
+    remembered: await memory.load(),
     ttlMs: settings.secretTtlMs,
     log: component('secrets'),
     environment: process.env,
-    onChange: (references) => config.renewSecrets(references),
+    onChange: (references) => {
+      config.renewSecrets(references)
+      memory.changed()
+    },
   })
+  memory.follow(() => managed.values())
   const secrets = withManagedSecrets(
-    createResourceSecrets(createKeyring(settings.keys), findPluginSecrets),
+    createResourceSecrets(keyring, findPluginSecrets),
     (reference) => managed.lookup(reference),
   )
   const events = {
@@ -180,7 +194,7 @@ export async function runGateway(
       managed.stop()
       quota.stop()
       counted.stop()
-      await Promise.all([health.stop(), names.stop(), instance?.stop()])
+      await Promise.all([health.stop(), names.stop(), memory.stop(), instance?.stop()])
     },
   }
 }

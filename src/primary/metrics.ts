@@ -1,17 +1,14 @@
-import { pipeline } from 'node:stream/promises'
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { droppedLogLines } from '../support/logger.ts'
-import type { ListenAddress } from './acceptor.ts'
 import { registerApisixMetrics } from './apisix-metrics.ts'
 import { TIERS } from './config-tier.ts'
 import { registerNodeHealth } from './health/node-metrics.ts'
-import { type HttpListener, listenHttp } from './http-listener.ts'
 import type { StatusParts } from './status.ts'
 
 /** A piece of text: large enough to be worth a write, small enough to leave room for other work. */
 const PIECE_LENGTH = 65_536
 
-interface Metrics {
+export interface Metrics {
   /** In pieces: ten thousands of series are some megabytes. */
   text(): AsyncGenerator<string>
   type: string
@@ -242,22 +239,4 @@ async function* wholeText(registry: Registry, { metrics }: StatusParts): AsyncGe
     piece = ''
   }
   yield piece
-}
-
-/** Serves the metrics on `/metrics` and, as APISIX has it, on `/apisix/prometheus/metrics`. */
-export function startMetricsServer(
-  address: ListenAddress,
-  fd: number | undefined,
-  metrics: ReturnType<typeof createMetrics>,
-): Promise<HttpListener> {
-  const paths = new Set(['/metrics', '/apisix/prometheus/metrics'])
-  return listenHttp(address, fd, (request, response) => {
-    if (!paths.has((request.url ?? '').replace(/\?.*$/, ''))) {
-      response.writeHead(404).end()
-      return
-    }
-    response.writeHead(200, { 'content-type': metrics.type })
-    // It fails when the scraper goes away.
-    pipeline(metrics.text(), response).catch(() => response.destroy())
-  })
 }

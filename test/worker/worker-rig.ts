@@ -26,7 +26,7 @@ export interface WorkerRig extends EngineFixture {
   put(kind: ResourceKind, body: ResourceBody): void
   remove(kind: ResourceKind, id: string): void
   /** Route `/<id>/*` to the node with a plugin of that name. */
-  route(id: string, create: () => PluginInstance, more?: object): void
+  route(id: string, create: () => PluginInstance, more?: Partial<ResourceBody>): void
   /** The configuration that `route` gave that plugin last. */
   config(id: string): Record<string, unknown>
   /** Requests under way at the node, as the worker sees it. */

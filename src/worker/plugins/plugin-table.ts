@@ -79,9 +79,14 @@ export class PluginTable {
     }
   }
 
-  /** The owner is gone. Those that refer to it keep the cell: a new object of that id is theirs again. */
+  /** Objects whose plugins are kept. */
+  get owners(): number {
+    return this.#cells.size + this.#globalCells.size
+  }
+
+  /** The owner is gone, and nothing refers to it. Requests under way keep its plugins. */
   deleteOwner(kind: ResourceKind, id: string): void {
-    this.#clear(this.#cells.get(`${kind}/${id}`))
+    this.#end(this.#cells, `${kind}/${id}`)
   }
 
   putGlobalRule(id: string, body: ResourceBody): void {
@@ -94,10 +99,8 @@ export class PluginTable {
   }
 
   deleteGlobalRule(id: string): void {
-    const cell = this.#globalCells.get(id)
-    this.#globalCells.delete(id)
+    this.#end(this.#globalCells, id)
     this.#collectGlobals()
-    this.#clear(cell)
   }
 
   /**
@@ -121,8 +124,7 @@ export class PluginTable {
 
   deleteConsumer(id: string): void {
     this.#consumers.deleteConsumer(id)
-    this.#clear(this.#cells.get(`consumers/${id}`))
-    this.#cells.delete(`consumers/${id}`)
+    this.#end(this.#cells, `consumers/${id}`)
   }
 
   /** A credential, by its `<username>/credentials/<id>`. @throws ConfigError if its consumer is not there. */
@@ -164,11 +166,11 @@ export class PluginTable {
     return cell
   }
 
-  #clear(cell: PluginCell | undefined): void {
-    if (cell === undefined) return
-    const previous = cell.current
-    cell.current = NO_PLUGINS
-    stopPlugins(previous)
+  /** Whoever still has the cell goes on with what is in it: never without a plugin that refuses. */
+  #end(cells: Map<string, PluginCell>, key: string): void {
+    const cell = cells.get(key)
+    cells.delete(key)
+    if (cell !== undefined) stopPlugins(cell.current)
   }
 
   #collectGlobals(): void {

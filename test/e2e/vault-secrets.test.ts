@@ -4,7 +4,13 @@ import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import { isAlive } from '../helpers/serving-stack.ts'
-import { listenerUrl, startControl, startGateway, until } from '../helpers/stack.ts'
+import {
+  listenerUrl,
+  startControl,
+  startGateway,
+  temporaryFolder,
+  until,
+} from '../helpers/stack.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 import { startVault } from '../helpers/vault-server.ts'
 
@@ -127,7 +133,9 @@ suite('secrets of Vault', () => {
 
     // A daemon that starts with a wrong token serves all else, and recovers when it is mended.
     await put('/secrets/vault/1', { ...manager, token: 'wrong-token' })
-    const other = await startGateway(t, { databaseUrl, env: ENV })
+    const dataDir = await temporaryFolder(t)
+    const env = { ...ENV, HOLDFAST_KEYRING: `k:${Buffer.alloc(32, 7).toString('base64')}` }
+    const other = await startGateway(t, { databaseUrl, env, dataDir })
     assert.ok(await gets(other.url, SECOND, 401))
     assert.equal((await fetch(`${other.url}/tagged`)).status, 404)
     const { quarantined } = await other.sync()
@@ -138,9 +146,18 @@ suite('secrets of Vault', () => {
     await until(() => gets(other.url, SECOND, 200))
     await until(async () => (await other.sync()).quarantined.length === 0)
 
+    // With a keyring it knows them over its restart too.
+    await vault.stop()
+    other.child.kill('SIGTERM')
+    await other.exited
+    const again = await startGateway(t, { databaseUrl, env, dataDir })
+    assert.ok(await gets(again.url, SECOND, 200))
+    assert.deepEqual((await again.sync()).quarantined, [])
+
     for (const text of [
       await filesIn(gateway.dataDir),
-      JSON.stringify([...gateway.lines, ...other.lines, ...control.lines]),
+      await filesIn(dataDir),
+      JSON.stringify([gateway, other, again, control].map(({ lines }) => lines)),
     ]) {
       for (const secret of [FIRST, SECOND, 'badge-of-jill', ENV.VAULT_TOKEN]) {
         assert.ok(!text.includes(secret), `${secret} was written down`)

@@ -9,6 +9,8 @@ export interface KnownSecret {
   readonly address: SecretAddress
   /** The last value that the manager gave. */
   value?: string
+  /** The value is of before the start: nothing has been read yet. */
+  isRemembered?: boolean
   /** Why the last read gave none. */
   reason?: string | undefined
   /** As `performance.now()`; undefined = something refers to it. */
@@ -18,8 +20,14 @@ export interface KnownSecret {
 /** The secrets that the configuration refers to, by reference and by where they are kept. */
 export class KnownSecrets {
   readonly #secrets = new Map<string, KnownSecret>()
+  /** Values of before the start. */
+  readonly #remembered: ReadonlyMap<string, string>
   /** By manager, then by path. */
   readonly #places = new Map<string, Map<string, Set<KnownSecret>>>()
+
+  constructor(remembered: ReadonlyMap<string, string> = new Map()) {
+    this.#remembered = remembered
+  }
 
   get(reference: string): KnownSecret | undefined {
     return this.#secrets.get(reference)
@@ -77,7 +85,11 @@ export class KnownSecrets {
   #add(reference: string): KnownSecret | undefined {
     const address = parseManagedReference(reference)
     if (address === undefined) return undefined
-    const secret: KnownSecret = { reference, address }
+    const value = this.#remembered.get(reference)
+    const secret: KnownSecret = {
+      ...{ reference, address },
+      ...(value !== undefined && { value, isRemembered: true }),
+    }
     this.#secrets.set(reference, secret)
     const paths = this.#places.get(address.manager) ?? new Map<string, Set<KnownSecret>>()
     this.#places.set(address.manager, paths)

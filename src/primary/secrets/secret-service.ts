@@ -30,6 +30,8 @@ interface ServiceOptions {
   ttlMs: number
   log: Logger
   environment: NodeJS.ProcessEnv
+  /** Values of before the start, by reference. */
+  remembered?: ReadonlyMap<string, string>
   /** These references stand for something else now, or for something at last. */
   onChange: (references: readonly string[]) => void
 }
@@ -49,20 +51,21 @@ export interface ManagerState {
  */
 export class SecretService implements ConfigEvents {
   readonly #options: ServiceOptions
-  readonly #known = new KnownSecrets()
+  readonly #known: KnownSecrets
   readonly #managers = new Map<string, Manager>()
   #config: ServingConfig | undefined
   #version = -1
   #changed = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   /** Called whenever a reference got its value, or the reason why it has none. */
-  #onProgress: (() => void) | undefined
+  readonly #watchers = new Set<() => void>()
   /** How old a value may be before it is read again. */
   ttlMs: number
 
   constructor(options: ServiceOptions) {
     this.#options = options
     this.ttlMs = options.ttlMs
+    this.#known = new KnownSecrets(options.remembered)
   }
 
   get managers(): ManagerState[] {
@@ -80,6 +83,13 @@ export class SecretService implements ConfigEvents {
       if (this.#reasonOf(secret) !== undefined) counts.failing++
     }
     return counts
+  }
+
+  /** The values of all references that have one. */
+  *values(): Generator<[reference: string, value: string]> {
+    for (const { reference, value } of this.#known.wanted()) {
+      if (value !== undefined) yield [reference, value]
+    }
   }
 
   /** What a reference stands for, as far as that is known. */
@@ -110,21 +120,22 @@ export class SecretService implements ConfigEvents {
    */
   async prepare(config: ServingConfig): Promise<void> {
     this.onSnapshot(config)
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, MAX_START_WAIT_MS)
-      const isOpen = (secret: KnownSecret) =>
-        secret.value === undefined && this.#reasonOf(secret) === undefined
-      let open = [...this.#known.wanted()].filter(isOpen)
-      this.#onProgress = () => {
-        while (open.length > 0 && !isOpen(open.at(-1) as KnownSecret)) open.pop()
-        if (open.length > 0) return
-        open = []
-        clearTimeout(timer)
-        resolve()
-      }
-      this.#onProgress()
-    })
-    this.#onProgress = undefined
+    const settled = Promise.withResolvers<void>()
+    const timer = setTimeout(settled.resolve, MAX_START_WAIT_MS)
+    const isOpen = (secret: KnownSecret) => {
+      const isRead = secret.value !== undefined && !secret.isRemembered
+      return !isRead && this.#reasonOf(secret) === undefined
+    }
+    const open = [...this.#known.wanted()].filter(isOpen)
+    const look = () => {
+      while (open.length > 0 && !isOpen(open.at(-1) as KnownSecret)) open.pop()
+      if (open.length === 0) settled.resolve()
+    }
+    this.#watchers.add(look)
+    look()
+    await settled.promise
+    clearTimeout(timer)
+    this.#watchers.delete(look)
     config.renew(config.references.references)
   }
 
@@ -149,6 +160,7 @@ export class SecretService implements ConfigEvents {
       const manager = this.#manager(id)
       const paths = this.#known.pathsOf(id)
       if (paths.size > 0) this.#configure(config, id, manager)
+      else this.#retire(manager)
       manager.secrets.want(paths)
     }
     // Of a secret that is read already, another field may be wanted.
@@ -192,13 +204,20 @@ export class SecretService implements ConfigEvents {
     }
   }
 
+  /** Nothing is wanted of it. */
+  #retire(manager: Manager): void {
+    manager.fingerprint = ''
+    manager.reason = undefined
+    manager.secrets.reader = undefined
+  }
+
   /** Says why a manager's secrets can't be read; objects that wait for one show it. */
   #setReason(id: string, reason: string | undefined): void {
     this.#manager(id).reason = reason
     for (const { reference, address, value } of this.#known.wanted()) {
       if (address.manager === id && value === undefined) this.#tell(reference)
     }
-    this.#onProgress?.()
+    this.#progress()
   }
 
   /** True when all that is wanted of the secret is there. */
@@ -212,11 +231,12 @@ export class SecretService implements ConfigEvents {
         continue
       }
       secret.reason = undefined
+      secret.isRemembered = false
       if (found.value === secret.value) continue
       secret.value = found.value
       this.#tell(secret.reference)
     }
-    this.#onProgress?.()
+    this.#progress()
     return isComplete
   }
 
@@ -233,7 +253,11 @@ export class SecretService implements ConfigEvents {
       this.#options.log.warn(fields, 'secret can not be read')
     }
     if (value === undefined) this.#tell(reference)
-    this.#onProgress?.()
+    this.#progress()
+  }
+
+  #progress(): void {
+    for (const look of this.#watchers) look()
   }
 
   #tell(reference: string): void {

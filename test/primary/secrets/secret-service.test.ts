@@ -21,7 +21,12 @@ function consumer(key: string, more: object = {}): ResourceBody {
 }
 
 /** A configuration of one consumer and a Vault, as the primary keeps it. */
-async function startService(t: TestContext, body = consumer(REFERENCE), more: object = {}) {
+async function startService(
+  t: TestContext,
+  body = consumer(REFERENCE),
+  more: object = {},
+  remembered: ReadonlyMap<string, string> = new Map(),
+) {
   const vault = await startVault(t)
   vault.secrets.set('kv/jack', { key: 'first' })
   const manager = { id: 'vault/1', uri: vault.uri, prefix: 'kv', token: 'root', ...more }
@@ -33,6 +38,7 @@ async function startService(t: TestContext, body = consumer(REFERENCE), more: ob
     ttlMs: 40,
     log: createLogger({ level: 'silent', role: 'gateway' }),
     environment: {},
+    remembered,
     onChange: (references) => {
       const delta = config.renew(references)
       if (delta === undefined) return
@@ -157,6 +163,21 @@ suite('SecretService', () => {
     await until(() => served() === 'third')
     assert.deepEqual(config.quarantined, [])
     assert.equal(service.counts.references, 1)
+  })
+
+  test('what is remembered serves where Vault is away, and only there', async (t) => {
+    const remembered = new Map([[REFERENCE, 'remembered']])
+    const known = await startService(t, undefined, {}, remembered)
+    await known.service.prepare(known.config)
+    assert.equal(known.served(), 'first')
+
+    const lost = await startService(t, undefined, {}, remembered)
+    lost.vault.fault = 503
+    await lost.service.prepare(lost.config)
+    assert.equal(lost.served(), 'remembered')
+    assert.deepEqual(lost.service.counts, { references: 1, waiting: 0, failing: 1 })
+    lost.vault.fault = undefined
+    await until(() => lost.served() === 'first')
   })
 
   test('says what is wrong with a reference, and with a manager that is not there', async (t) => {

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { writeFileAtomic } from '../../support/atomic-file.ts'
+import type { Keyring } from '../../support/keyring.ts'
+
+/** Several values make one write. */
+const WRITE_DELAY_MS = 1_000
+/** The file says that it was true so lately, however long nothing changes. */
+const REFRESH_MS = 600_000
+/** Older values may have been taken back. */
+const MAX_AGE_MS = 24 * 3_600_000
+
+interface SavedFile {
+  /** Milliseconds since 1970. */
+  savedAt: number
+  /** Envelopes by reference. */
+  secrets: Record<string, string>
+}
+
+interface MemoryOptions {
+  dataDir: string
+  group: string
+  keyring: Keyring
+  log: Logger
+  now?: () => number
+}
+
+/**
+ * The last values of managers' secrets over a restart, each encrypted with the keyring; without one
+ * nothing is written. A daemon that starts while the manager is away serves on with them.
+ */
+export class SecretMemory {
+  readonly #options: MemoryOptions
+  readonly #path: string
+  readonly #isUsed: boolean
+  #current: () => Iterable<readonly [reference: string, value: string]> = () => []
+  #timer: NodeJS.Timeout | undefined
+  #refresh: NodeJS.Timeout | undefined
+  #writing: Promise<void> = Promise.resolve()
+  #failing = false
+
+  constructor(options: MemoryOptions) {
+    this.#options = options
+    this.#path = join(options.dataDir, 'managed-secrets.json')
+    this.#isUsed = options.keyring.ids.length > 0
+  }
+
+  /** What was kept before the start, by reference. */
+  async load(): Promise<Map<string, string>> {
+    const values = new Map<string, string>()
+    const { keyring, now = Date.now } = this.#options
+    if (!this.#isUsed) return values
+    try {
+      const { savedAt, secrets } = JSON.parse(await readFile(this.#path, 'utf8')) as SavedFile
+      const ageMs = now() - savedAt
+      if (!(ageMs >= 0 && ageMs <= MAX_AGE_MS)) return values
+      for (const [reference, envelope] of Object.entries(secrets)) {
+        const opened = keyring.open(envelope, this.#contextOf(reference))
+        if (opened.ok) values.set(reference, opened.value)
+      }
+    } catch {
+      // Missing, torn or edited: secrets are read anew.
+    }
+    return values
+  }
+
+  /** Keeps what this gives, from now on. */
+  follow(current: () => Iterable<readonly [reference: string, value: string]>): void {
+    this.#current = current
+    if (!this.#isUsed) return
+    this.#refresh = setInterval(() => this.changed(), REFRESH_MS).unref()
+  }
+
+  /** There is something else to keep. */
+  changed(): void {
+    if (this.#isUsed) this.#timer ??= setTimeout(() => this.#write(), WRITE_DELAY_MS).unref()
+  }
+
+  /** Writes what is known last. */
+  async stop(): Promise<void> {
+    clearInterval(this.#refresh)
+    if (this.#timer !== undefined) this.#write()
+    await this.#writing
+  }
+
+  #contextOf(reference: string): string {
+    return `managed/${this.#options.group}/${reference}`
+  }
+
+  #write(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const { keyring, log, now = Date.now } = this.#options
+    this.#writing = this.#writing.then(async () => {
+      const secrets: SavedFile['secrets'] = {}
+      for (const [reference, value] of this.#current()) {
+        secrets[reference] = keyring.seal(value, this.#contextOf(reference))
+      }
+      try {
+        await writeFileAtomic(this.#path, JSON.stringify({ savedAt: now(), secrets }))
+        this.#failing = false
+      } catch (err) {
+        if (!this.#failing) log.warn({ err }, 'secrets of managers can not be kept')
+        this.#failing = true
+      }
+    })
+  }
+}

@@ -1,8 +1,9 @@
+import { fillInText, findUnset } from '../../support/environment-texts.ts'
 import { ConfigCollector } from './config-collector.ts'
 import type { FileConfig } from './config-object.ts'
 import { findConfigFiles, readConfigFile } from './find-config-files.ts'
 import { parseJsonDocument } from './json-document.ts'
-import type { ParsedText } from './source-document.ts'
+import { createPositions, type ParsedText } from './source-document.ts'
 
 /** Tells how far it has come. */
 type OnFile = (done: number, of: number) => Promise<void> | undefined
@@ -42,7 +43,18 @@ async function parseFile(file: string, bytes: Buffer): Promise<ParsedText> {
     return { ok: false, problems: [{ line: 1, column: 1, message: 'it is not UTF-8' }] }
   }
   const isYaml = /\.ya?ml$/i.test(file) || !(/\.json$/i.test(file) || /^\s*\{/.test(text))
-  if (!isYaml) return parseJsonDocument(text)
+  // Snapshots of Holdfast are taken as they are.
+  const environment = !isYaml && /"_meta"\s*:/.test(text) ? undefined : process.env
+  const unset = environment && findUnset(text, environment)
+  if (unset) {
+    const message = `the environment variable ${unset.name} is not set`
+    return { ok: false, problems: [{ ...createPositions(text)(unset.offset), message }] }
+  }
+  if (!isYaml) return parseJsonDocument(environment ? fillInText(text, environment, inJson) : text)
   const { parseYamlDocument } = await import('./yaml-document.ts')
-  return parseYamlDocument(text)
+  return parseYamlDocument(environment ? fillInText(text, environment) : text)
+}
+
+function inJson(value: string): string {
+  return JSON.stringify(value).slice(1, -1)
 }

@@ -14,7 +14,11 @@ const CHUNK_SIZE = 100
 /** The messages, one after the other: sent all at once, they would stall who receives them. */
 async function* answer(path: string): AsyncGenerator<FileMessage> {
   try {
-    const { collections, meta, ignored } = await decodeConfigFile(await readFile(path), path)
+    const { collections, meta, ignored } = await decodeConfigFile(
+      await readFile(path),
+      path,
+      process.env,
+    )
     for (const [kind, bodies] of Object.entries(collections) as [ResourceKind, ResourceBody[]][]) {
       for (let at = 0; at < bodies.length; at += CHUNK_SIZE) {
         yield { type: 'objects', kind, bodies: bodies.slice(at, at + CHUNK_SIZE) }

@@ -1,6 +1,7 @@
 import { ConfigError } from '../../model/errors.ts'
 import { isResourceKind, RESOURCE_KINDS, type ResourceBody } from '../../model/resource-kind.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
+import { fillInText, fillInValue } from '../../support/environment-texts.ts'
 import { addCollection, parseJson } from './decode-snapshot.ts'
 
 /** Collections of APISIX that are not served. */
@@ -17,12 +18,17 @@ export interface ConfigFileContent {
 }
 
 /**
- * Reads a snapshot or an APISIX standalone file: YAML when its name says so, otherwise JSON.
+ * Reads a snapshot or an APISIX standalone file: YAML when its name says so, otherwise JSON. Puts
+ * environment variables in place of `${{NAME}}`.
  * @throws ConfigError naming what is wrong.
  */
-export async function decodeConfigFile(bytes: Buffer, path: string): Promise<ConfigFileContent> {
+export async function decodeConfigFile(
+  bytes: Buffer,
+  path: string,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<ConfigFileContent> {
   const isYaml = /\.ya?ml$/i.test(path)
-  const value = isYaml ? await parseYaml(bytes) : parseJson(bytes)
+  const value = isYaml ? await parseYaml(bytes, environment) : fillIn(parseJson(bytes), environment)
   const content: ConfigFileContent = { collections: {}, meta: value['_meta'], ignored: [] }
   for (const [name, objects] of Object.entries(value)) {
     if (isResourceKind(name)) {
@@ -37,8 +43,21 @@ export async function decodeConfigFile(bytes: Buffer, path: string): Promise<Con
   return content
 }
 
-async function parseYaml(bytes: Buffer): Promise<Record<string, unknown>> {
-  const text = decodeText(bytes)
+/** Our own snapshots are taken as they are. */
+function fillIn(
+  value: Record<string, unknown>,
+  environment: NodeJS.ProcessEnv,
+): Record<string, unknown> {
+  if (value['_meta'] !== undefined) return value
+  return fillInValue(value, environment) as Record<string, unknown>
+}
+
+/** As in APISIX, variables are filled in before the text is parsed: YAML decides on types. */
+async function parseYaml(
+  bytes: Buffer,
+  environment: NodeJS.ProcessEnv,
+): Promise<Record<string, unknown>> {
+  const text = fillInText(decodeText(bytes), environment)
   if (!END_MARK.test(text)) throw invalid('its last line is not #END: it is not complete yet')
   const { parseDocument } = await import('yaml')
   const document = parseDocument(text, { merge: true, prettyErrors: true })

@@ -161,6 +161,29 @@ suite('files of configuration', () => {
     assert.match(problems.map(formatProblem).join(), /a\.json:1:1: error: it is not UTF-8$/)
   })
 
+  test('have environment variables filled in', async (t) => {
+    const route = { id: 'a', uri: '/', upstream: { nodes: { [variable('TEST_NODE')]: 1 } } }
+    const folder = await folderOf(t, {
+      'a.yaml': `routes:\n  - ${JSON.stringify({ ...route, desc: variable('TEST_NONE:=none') })}\n`,
+      'b.json': JSON.stringify({ upstreams: [{ id: 'u', desc: variable('TEST_NODE') }] }),
+      'c.json': JSON.stringify({ _meta: {}, services: [{ id: 's', desc: variable('TEST_NODE') }] }),
+    })
+    process.env['TEST_NODE'] = '10.0.0.1:80'
+    t.after(() => delete process.env['TEST_NODE'])
+    const { objects, problems } = await readConfig([folder])
+    assert.deepEqual(problems, [])
+    const descriptions = objects.map(({ body }) => body['desc'])
+    assert.deepEqual(descriptions, ['none', '10.0.0.1:80', variable('TEST_NODE')])
+    assert.deepEqual(objects[0]?.body['upstream'], { nodes: { '10.0.0.1:80': 1 } })
+
+    delete process.env['TEST_NODE']
+    const [first] = (await readConfig([folder])).problems
+    assert.match(
+      first ? formatProblem(first) : '',
+      /a\.yaml:2:\d+: error: the environment variable TEST_NODE is not set$/,
+    )
+  })
+
   test('of an empty folder are a mistake', async (t) => {
     const { lines } = await check(t, {})
     assert.match(lines[0] ?? '', /there is no \.json, \.yaml or \.yml file in this folder$/)
@@ -196,3 +219,8 @@ suite('the place that a reason speaks of', () => {
     test(path.join('.') || reason, () => assert.deepEqual(pathOfReason(reason), path))
   }
 })
+
+/** As it stands in files. */
+function variable(name: string): string {
+  return `\${{${name}}}`
+}

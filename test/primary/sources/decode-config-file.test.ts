@@ -35,6 +35,35 @@ consumers:
     assert.deepEqual(await collectionsOf(text), collections)
   })
 
+  test('environment variables are filled in', async () => {
+    const environment = { NODE: '10.0.0.1:80', PRIORITY: '7' }
+    const yaml = `
+routes:
+  - id: a
+    priority: \${{PRIORITY}}
+    desc: "\${{PRIORITY}}"
+    upstream: { nodes: { "\${{NODE}}": 1 } }
+#END
+`
+    const routes = [{ id: 'a', priority: 7, desc: '7', upstream: { nodes: { '10.0.0.1:80': 1 } } }]
+    const read = await decodeConfigFile(Buffer.from(yaml), 'apisix.yaml', environment)
+    assert.deepEqual(read.collections, { routes })
+
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how such files have them
+    const variable = '${{PRIORITY}}'
+    const json = JSON.stringify({ routes: [{ id: 'a', priority: variable }] })
+    const fromJson = await decodeConfigFile(Buffer.from(json), 'apisix.json', environment)
+    assert.deepEqual(fromJson.collections, { routes: [{ id: 'a', priority: 7 }] })
+    await assert.rejects(
+      decodeConfigFile(Buffer.from(yaml), 'apisix.yaml', {}),
+      /variable PRIORITY is not set/,
+    )
+
+    const snapshot = Buffer.from(json.replace('{', '{"_meta":{},'))
+    const asItIs = await decodeConfigFile(snapshot, 'backup.json', environment)
+    assert.equal(asItIs.collections.routes?.[0]?.['priority'], variable)
+  })
+
   test('both forms add up, whatever their order', async () => {
     const two = { id: 'jack/credentials/two' }
     const text = JSON.stringify({ credentials: [credential], consumers: [two] })

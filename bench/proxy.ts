@@ -1,10 +1,10 @@
 // CPU per proxied request: keep-alive, 1 KiB response, one worker; next to nginx if it is installed
 // and to the node alone. Rounds are interleaved and the best of each peer counts, since machines
 // drift. Usage: npm run bench [-- ROUNDS [SECONDS] [--plugins=NAME,NAME …]]
-// --plugins adds a second route to holdfast, with these plugins in their default configuration.
+// --plugins adds a second route to holdfast, with these plugins.
 import { cpuMicros } from './support/cpu.ts'
 import { drive, isInstalled, type LoadResult, loadGenerator } from './support/load.ts'
-import { type Peer, startDirect, startHoldfast, startNginx } from './support/peers.ts'
+import { CONSUMER_KEY, type Peer, startDirect, startHoldfast, startNginx } from './support/peers.ts'
 
 const flags = process.argv.slice(2)
 const [rounds = 5, seconds = 5] = flags.filter((flag) => !flag.startsWith('--')).map(Number)
@@ -27,7 +27,7 @@ try {
   peers.push(holdfast)
   // The same processes, another route: `stop` is theirs.
   if (plugins !== undefined) {
-    const url = `${holdfast.url}plugins`
+    const url = `${holdfast.url}plugins?apikey=${CONSUMER_KEY}`
     peers.push({ ...holdfast, name: `holdfast with ${plugins}`, url, async stop() {} })
   }
 

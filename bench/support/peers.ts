@@ -94,8 +94,9 @@ export async function startHoldfast(
   const adminUrl = `http://127.0.0.1:${admin}`
   await createRoute(adminUrl, adminKey, nodePort, 'bench', { uri: '/*' })
   if (plugins.length > 0) {
-    const configured = Object.fromEntries(plugins.map((name) => [name, {}]))
-    const route = { uri: '/plugins', plugins: configured }
+    const configured = plugins.map((name) => [name, PLUGIN_CONFIGS[name] ?? {}])
+    const route = { uri: '/plugins', plugins: Object.fromEntries(configured) }
+    await put(adminUrl, adminKey, 'consumers', CONSUMER)
     await createRoute(adminUrl, adminKey, nodePort, 'plugins', route)
   }
   const gateway = spawn(process.execPath, [MAIN, 'gateway'], {
@@ -125,6 +126,15 @@ export async function startHoldfast(
   }
 }
 
+/** Caller of the route with plugins, for those that ask who calls. */
+export const CONSUMER_KEY = 'bench-key'
+const CONSUMER = { username: 'bench', plugins: { 'key-auth': { key: CONSUMER_KEY } } }
+
+/** What plugins can't do without; a limit that is never reached. */
+const PLUGIN_CONFIGS: Readonly<Record<string, object>> = {
+  'limit-count': { count: 1e9, time_window: 3600 },
+}
+
 async function createRoute(
   adminUrl: string,
   key: string,
@@ -132,15 +142,17 @@ async function createRoute(
   id: string,
   route: object,
 ): Promise<void> {
-  const response = await fetch(`${adminUrl}/apisix/admin/routes/${id}`, {
+  const upstream = { type: 'roundrobin', nodes: { [`127.0.0.1:${nodePort}`]: 1 } }
+  await put(adminUrl, key, `routes/${id}`, { ...route, upstream })
+}
+
+async function put(adminUrl: string, key: string, path: string, body: object): Promise<void> {
+  const response = await fetch(`${adminUrl}/apisix/admin/${path}`, {
     method: 'PUT',
     headers: { 'x-api-key': key },
-    body: JSON.stringify({
-      ...route,
-      upstream: { type: 'roundrobin', nodes: { [`127.0.0.1:${nodePort}`]: 1 } },
-    }),
+    body: JSON.stringify(body),
   })
-  if (!response.ok) throw new Error(`route refused: ${await response.text()}`)
+  if (!response.ok) throw new Error(`${path} refused: ${await response.text()}`)
 }
 
 function peer<P extends number | undefined>(

@@ -5,6 +5,8 @@ import { resolveEnvironment } from '../../support/environment-references.ts'
 
 /** A look-up of a name holds one of libuv's four threads: others need them too. */
 const MAX_CONNECTIONS = 2
+/** An idle connection is closed before Vault, or somebody in between, does so in the midst of a read. */
+const IDLE_MS = 5_000
 const MAX_ANSWER_BYTES = 1024 * 1024
 const DEFAULT_TIMEOUT_SECONDS = 5
 
@@ -47,7 +49,7 @@ export function createVaultReader(vault: VaultObject, environment: NodeJS.Proces
   if (isSecretReference(token)) throw new Error('its token is a reference that leads nowhere')
   const headers: Record<string, string> = { 'x-vault-token': token, accept: 'application/json' }
   if (vault.namespace !== undefined) headers['x-vault-namespace'] = vault.namespace
-  const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS }
+  const options = { keepAlive: true, maxSockets: MAX_CONNECTIONS, timeout: IDLE_MS }
   const isHttps = base.startsWith('https:')
   const agent = isHttps ? new HttpsAgent(options) : new HttpAgent(options)
   const request = isHttps ? requestHttps : requestHttp

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { setImmediate as turn } from 'node:timers/promises'
 import { suite, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { WindowTerms, WindowVerdict } from '../../../src/model/quota.ts'
 import { createQuotaRig, type QuotaRig } from '../../helpers/quota.ts'
 

@@ -10,6 +10,9 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/holdfast', impo
 // Dynamic imports: a worker must never load what the primary or the control plane needs, and the
 // other way round; a verb starts as fast as what it uses.
 if (cluster.isWorker) {
+  // Before all else: loading the code would have it grow already.
+  const { keepYoungGenerationSmall } = await import('./worker/young-generation.ts')
+  keepYoungGenerationSmall()
   const { runWorker } = await import('./worker/main.ts')
   runWorker()
 } else {

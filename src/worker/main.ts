@@ -9,7 +9,7 @@ import {
   type WorkerMessage,
   type WorkerSettings,
 } from '../model/ipc.ts'
-import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { configurePlugins, outliveForgottenPromises } from '../plugins/configure-plugins.ts'
 import { drainLogs } from '../plugins/logging/pending-logs.ts'
 import { pluginRegistry } from '../plugins/registry.ts'
 import { createPathNormalizer } from '../routing/path-rules.ts'
@@ -33,6 +33,7 @@ import { startStallWatch } from './stall-watch.ts'
 import { StatsCollector } from './stats.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
+import { YoungGeneration } from './young-generation.ts'
 
 const HEARTBEAT_MS = 500
 /** What loggers still have when the last connection is gone gets so long to leave. */
@@ -74,9 +75,9 @@ function createWorker(settings: WorkerSettings): Worker {
     log.fatal({ err }, 'uncaught error, worker ends')
     void flushLogs().then(() => process.exit(EXIT.SOFTWARE))
   })
-  // Mostly a promise that a plugin forgot: no reason to give up everybody else's requests.
-  process.on('unhandledRejection', (err) => log.error({ err }, 'promise failed unheard'))
+  outliveForgottenPromises(log)
 
+  const youngGeneration = new YoungGeneration()
   const stats = new StatsCollector()
   const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream
   const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
@@ -161,6 +162,7 @@ function createWorker(settings: WorkerSettings): Worker {
   function beat(): void {
     const report = stats.report(engine.connections, engine.pendingRequests, overload.share)
     send({ type: 'heartbeat', stats: report })
+    youngGeneration.note(Object.values(report.requestsByStatus).reduce((sum, n) => sum + n, 0))
     metrics.flush()
   }
   const heartbeat = setInterval(beat, HEARTBEAT_MS)

@@ -17,7 +17,8 @@ export class ReferenceIndex {
       this.#targetsOf.delete(owner)
       return
     }
-    this.#targetsOf.set(owner, targets)
+    // A list that grew has room for more than it will ever hold.
+    this.#targetsOf.set(owner, targets.slice())
     for (const target of targets) this.#add(target, owner)
   }
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { configurePlugins, outliveForgottenPromises } from '../plugins/configure-plugins.ts'
 import { findPluginSecrets } from '../plugins/served-resources.ts'
 import type { ControlSettings } from '../settings/control-settings.ts'
 import { type ChangeFeed, createChangeFeed } from '../store/change-feed.ts'
@@ -44,6 +44,7 @@ export async function runControlPlane(
 ): Promise<RunningControlPlane> {
   const component = (name: string) => log.child({ component: name })
   await configurePlugins(settings.plugins)
+  if (settings.plugins.external.length > 0) outliveForgottenPromises(log)
   const { databaseUrl: url, databaseListenUrl: listenUrl } = settings
   const applicationName = 'holdfast control'
   const database = createDatabase({ url, log: component('database'), applicationName })

@@ -1,3 +1,4 @@
+import type { Logger } from '../support/logger.ts'
 import { loadExternalPlugins } from './external-plugins.ts'
 import { type PluginRegistry, pluginRegistry } from './registry.ts'
 
@@ -15,4 +16,9 @@ export async function configurePlugins(
   registry: PluginRegistry = pluginRegistry,
 ): Promise<void> {
   registry.configure(await loadExternalPlugins(external), enabled)
+}
+
+/** Whoever runs plugins of users: a promise that one of them forgot is no reason to end. */
+export function outliveForgottenPromises(log: Logger): void {
+  process.on('unhandledRejection', (err) => log.error({ err }, 'promise failed unheard'))
 }

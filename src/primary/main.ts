@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { configurePlugins } from '../plugins/configure-plugins.ts'
+import { configurePlugins, outliveForgottenPromises } from '../plugins/configure-plugins.ts'
 import { pluginRegistry } from '../plugins/registry.ts'
 import { findPluginSecrets } from '../plugins/served-resources.ts'
 import type { GatewaySettings } from '../settings/gateway-settings.ts'
@@ -67,6 +67,7 @@ export async function runGateway(
   }
   const failed = Promise.withResolvers<never>()
   await configurePlugins(settings.plugins)
+  if (settings.plugins.external.length > 0) outliveForgottenPromises(log)
 
   const backup = createBackup({
     dataDir: settings.dataDir,

@@ -101,7 +101,7 @@ export const REQUEST_METRIC_LABELS = {
 }
 
 /** What stands in the labels of the series that counts what there is no room for. */
-export const OVERFLOW = 'overflow'
+const OVERFLOW = 'overflow'
 
 /** Labels of the series that counts for one that there is no room for. */
 export function overflowValues(values: readonly string[]): string[] {

@@ -48,10 +48,12 @@ const schema = Type.Object(
       }),
     ),
     headers: Type.Optional(RequestHeaders),
-    use_real_request_uri_unsafe: Type.Boolean({
-      default: false,
-      description: 'Start from the path and query as received, not normalised, and encode nothing.',
-    }),
+    use_real_request_uri_unsafe: Type.Optional(
+      Type.Boolean({
+        description:
+          'Start from the path and query as received, not normalised, and encode nothing.',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -66,10 +68,10 @@ export default definePlugin({
   schema,
 
   create({ uri, regex_uri: pairs, method, host, headers, use_real_request_uri_unsafe: raw }) {
-    if ([uri, pairs, method, host, headers].every((one) => one === undefined) && !raw) {
+    if ([uri, pairs, method, host, headers, raw].every((one) => one === undefined)) {
       throw new ConfigError('GW_CONFIG_INVALID', 'there is nothing to rewrite')
     }
-    const rewriteUri = compileUri(uri, pairs, raw)
+    const rewriteUri = compileUri(uri, pairs, raw === true)
     const changeHeaders = headers === undefined ? undefined : compileRequestHeaders(headers)
 
     return {

@@ -6,7 +6,7 @@ const Seconds = (byDefault: number) =>
   Type.Number({ minimum: 0.1, maximum: 86_400, default: byDefault })
 
 /** A node that recovers gets its share of the requests little by little. */
-export const SlowStart = Type.Object(
+const SlowStart = Type.Object(
   {
     /** Seconds until it has its full share; it rises linearly. */
     window: Type.Number({ minimum: 0.1, maximum: 3_600 }),

@@ -4,6 +4,7 @@ import type { Probe } from '../support/probe.ts'
 import { withPostgres } from '../support/scratch.ts'
 import { type Change, nodesOf, put, route, SHAPES, upstream } from './objects.ts'
 import { megabytes, progress } from './progress.ts'
+import { settle } from './settle.ts'
 import { write } from './write.ts'
 
 const CHANGES = Number(process.env['CHANGES'] ?? 100_000)
@@ -22,6 +23,7 @@ export async function benchChurn(): Promise<void> {
     const control = await startControl(folder, databaseUrl)
     await write(control, beginning(), 10_000, 'beginning')
     const gateway = await startGateway(folder, databaseUrl, 2)
+    await settle()
     const before = await gateway.probe()
     let revision = 0
     for (let n = 0; n < CHANGES; ) {
@@ -33,18 +35,22 @@ export async function benchChurn(): Promise<void> {
       progress('changes', Math.min(n, CHANGES), CHANGES)
     }
     await gateway.serves(revision)
+    await settle()
     const [controlAfter, ...after] = [...(await control.probe()), ...(await gateway.probe())]
     await gateway.stop()
     await control.stop()
 
     const freshControl = await startControl(folder, databaseUrl)
     const fresh = await startGateway(join(folder, 'fresh'), databaseUrl, 2)
+    await settle()
     const [controlFresh, ...freshOnes] = [...(await freshControl.probe()), ...(await fresh.probe())]
     await fresh.stop()
     await freshControl.stop()
 
     const names = ['primary', 'worker 1', 'worker 2']
-    console.log(`\n${ROUTES} routes, ${CHANGES} changes, ${revision} revisions; MB, collected`)
+    console.log(
+      `\n${ROUTES} routes, ${CHANGES} changes, ${revision} revisions; at rest, MB; heap collected`,
+    )
     console.table({
       'control plane': rowOf(undefined, controlAfter, controlFresh),
       ...Object.fromEntries(
@@ -113,10 +119,10 @@ function latest(changes: readonly Change[]): Change[] {
 function rowOf(before: Probe | undefined, after: Probe | undefined, fresh: Probe | undefined) {
   if (after === undefined || fresh === undefined) throw new Error('a process is missing')
   return {
-    'rss at first': before === undefined ? '–' : megabytes(before.rss),
-    'rss after': megabytes(after.rss),
-    'rss fresh': megabytes(fresh.rss),
-    rss: `× ${(after.rss / fresh.rss).toFixed(2)}`,
+    'rss at first': before === undefined ? '–' : megabytes(before.rssBefore),
+    'rss after': megabytes(after.rssBefore),
+    'rss fresh': megabytes(fresh.rssBefore),
+    rss: `× ${(after.rssBefore / fresh.rssBefore).toFixed(2)}`,
     'heap after': megabytes(after.heapUsed),
     'heap fresh': megabytes(fresh.heapUsed),
     heap: `× ${(after.heapUsed / fresh.heapUsed).toFixed(2)}`,

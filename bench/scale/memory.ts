@@ -5,6 +5,7 @@ import type { Probe } from '../support/probe.ts'
 import { withPostgres } from '../support/scratch.ts'
 import { configuration, SHAPES, type Shape } from './objects.ts'
 import { megabytes } from './progress.ts'
+import { settle } from './settle.ts'
 import { write } from './write.ts'
 
 const ROUTES = Number(process.env['ROUTES'] ?? 10_000)
@@ -21,7 +22,7 @@ export async function benchMemory(): Promise<void> {
       const many = await measure(folder, databaseUrl, control, ROUTES, shape)
       rows[`${ROUTES} routes, ${shape}`] = rowOf(many, one)
     }
-    console.log('\nA worker, in MB, after garbage collection; rss* before it')
+    console.log('\nA worker at rest, in MB')
     console.table(rows)
     await control.stop()
   })
@@ -39,12 +40,8 @@ async function measure(
   await write(control, configuration(routes, shape), 20_000, group)
   rmSync(join(folder, 'gateway'), { recursive: true, force: true })
   const gateway = await startGateway(folder, databaseUrl, 1)
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  await settle()
   const [, worker] = await gateway.probe()
-  if (process.env['PAUSE']) {
-    console.log(group, gateway.pid)
-    await new Promise((resolve) => process.stdin.once('data', resolve))
-  }
   await gateway.stop()
   if (worker === undefined) throw new Error('no worker')
   return worker
@@ -64,11 +61,9 @@ async function clear(control: Control): Promise<void> {
 
 function rowOf(probe: Probe, base: Probe): object {
   return {
-    rss: megabytes(probe.rss),
-    'rss grown': megabytes(probe.rss - base.rss),
-    'rss*': megabytes(probe.rssBefore),
-    'rss* grown': megabytes(probe.rssBefore - base.rssBefore),
-    heap: megabytes(probe.heapUsed),
+    rss: megabytes(probe.rssBefore),
+    'rss grown': megabytes(probe.rssBefore - base.rssBefore),
+    'heap, collected': megabytes(probe.heapUsed),
     'heap grown': megabytes(probe.heapUsed - base.heapUsed),
     external: megabytes(probe.external),
   }

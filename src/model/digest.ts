@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { ResourceBody, ResourceKind } from './resource-kind.ts'
 
 const MASK = (1n << 256n) - 1n
@@ -48,8 +48,6 @@ export class ContentDigest {
 export const EMPTY_DIGEST = new ContentDigest().toString()
 
 function hashOf(kind: ResourceKind, id: string, body: ResourceBody): bigint {
-  const hex = createHash('sha256')
-    .update(`${kind}/${id}\n${canonicalJson(body)}`)
-    .digest('hex')
+  const hex = hash('sha256', `${kind}/${id}\n${canonicalJson(body)}`, 'hex')
   return BigInt(`0x${hex}`)
 }

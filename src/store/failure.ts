@@ -115,7 +115,8 @@ export function toStoreError(error: unknown, label: string): StoreError {
   if (isConnectionFailure(error)) return unavailable(describeFailure(error, label), error)
   const code = codeOf(error)
   if (code === BUSY) return unavailable((error as Error).message, error)
-  if (code === LOCK_NOT_AVAILABLE) return unavailable('a large write is under way, try again', error)
+  if (code === LOCK_NOT_AVAILABLE)
+    return unavailable('a large write is under way, try again', error)
   return statementFailure(error)
 }
 

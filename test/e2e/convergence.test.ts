@@ -149,7 +149,7 @@ suite('convergence', () => {
 
     const [frozen] = (await first.sync()).workers
     process.kill(frozen.pid, 'SIGSTOP')
-    const oneFrozen = await put('&timeout_ms=400')
+    const oneFrozen = await put('&timeout_ms=1500')
     process.kill(frozen.pid, 'SIGCONT')
     assert.equal(oneFrozen.status, 201)
     assert.equal(oneFrozen.headers.get('x-holdfast-converged'), 'false')
@@ -161,7 +161,7 @@ suite('convergence', () => {
 
     const secondId = await idOf(second)
     second.child.kill('SIGSTOP')
-    const allFrozen = await put('&timeout_ms=400')
+    const allFrozen = await put('&timeout_ms=1500')
     second.child.kill('SIGCONT')
     assert.equal(allFrozen.headers.get('x-holdfast-converged'), 'false')
     assert.equal(waitingOf(allFrozen)[0].instance, secondId)

@@ -264,7 +264,7 @@ suite('database', () => {
     await server.stop()
     assert.match(
       await unavailable(database.query('SELECT 1'), 1500),
-      /refuses connections|shutting down/,
+      /refuses connections|shutting down|cut the connection/,
     )
     await server.start()
     await nextState(database, 'up')

@@ -2,7 +2,7 @@ import { ConfigState } from '../model/config-state.ts'
 import { ConfigError, GatewayError } from '../model/errors.ts'
 import type { Quarantined } from '../model/ipc.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
-import { referencesOf as modelReferences } from '../model/resource-references.ts'
+import { referencesOf } from '../model/resource-references.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import type { RouterMode } from '../model/routing.ts'
 import {
@@ -15,6 +15,7 @@ import {
 import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
 import { createRouter, type Router } from '../routing/router.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { inDependencyOrder } from './dependency-order.ts'
 import { matchRule } from './match-rule.ts'
 import type { PluginOwner } from './plugins/plugin-configurator.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
@@ -154,7 +155,7 @@ export class RouteTable {
   #compile(kind: ResourceKind, id: string, stored: ResourceBody): void {
     const key = secretsKey(kind, id)
     const body = this.#opened(key, stored)
-    this.#references.set(key, referencesOf(kind, id, body))
+    this.#references.set(key, targetsOf(kind, body))
     try {
       this.#compileKind(kind, id, body)
       this.#quarantine.delete(key)
@@ -371,31 +372,14 @@ function missing(field: string, id: string): ConfigError {
   return new ConfigError('GW_CONFIG_REFERENCE', `${field} refers to [${id}], which is not there`)
 }
 
-function referencesOf(kind: ResourceKind, id: string, body: ResourceBody): string[] {
-  const targets: string[] = []
-  if (kind === 'credentials') targets.push(`consumers/${id.slice(0, id.indexOf('/'))}`)
-  const { plugin_config_id: pluginConfig, group_id: group } = body
-  if (pluginConfig !== undefined) targets.push(`plugin_configs/${String(pluginConfig)}`)
-  if (group !== undefined) targets.push(`consumer_groups/${String(group)}`)
-  for (const to of modelReferences(kind, body)) {
-    if (to.kind === 'ssls') targets.push(`ssls/${to.id}`)
-  }
-  if (body['service_id'] !== undefined) targets.push(`services/${String(body['service_id'])}`)
-  if (body['upstream_id'] !== undefined) targets.push(`upstreams/${String(body['upstream_id'])}`)
-  return targets
+/** What must be compiled before an object. Plugins look for what they name with each request. */
+function targetsOf(kind: ResourceKind, body: ResourceBody): string[] {
+  return referencesOf(kind, body).flatMap((to) =>
+    typeof to.via === 'string' ? [`${to.kind}/${to.id}`] : [],
+  )
 }
 
 function splitKey(key: string): [ResourceKind, string] {
   const slash = key.indexOf('/')
   return [key.slice(0, slash) as ResourceKind, key.slice(slash + 1)]
-}
-
-/** Puts before deletes, ordered so that nothing refers to what isn't there yet, or any longer. */
-function inDependencyOrder(changes: readonly Change[]): readonly Change[] {
-  if (changes.length === 1) return changes
-  const rank = (change: Change) => {
-    const order = LOAD_ORDER.indexOf(change.kind)
-    return change.op === 'put' ? order : 2 * LOAD_ORDER.length - order
-  }
-  return [...changes].sort((a, b) => rank(a) - rank(b))
 }

@@ -26,7 +26,7 @@ export interface Fleet {
 }
 
 /** Runs `holdfast VERB` with these settings, watched by a probe that answers into `folder`. */
-export function startFleet(verb: string, folder: string, env: Record<string, string>): Fleet {
+function startFleet(verb: string, folder: string, env: Record<string, string>): Fleet {
   const probes = join(folder, 'probes')
   const child = spawn(process.execPath, [MAIN, verb], {
     env: {

@@ -11,7 +11,7 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/holdfast', impo
 // other way round; a verb starts as fast as what it uses.
 if (cluster.isWorker) {
   // Before all else: loading the code would have it grow already.
-  const { keepYoungGenerationSmall } = await import('./worker/young-generation.ts')
+  const { keepYoungGenerationSmall } = await import('./worker/heap-limits.ts')
   keepYoungGenerationSmall()
   const { runWorker } = await import('./worker/main.ts')
   runWorker()

@@ -21,6 +21,7 @@ import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
 import { HealthTable } from './health/health-table.ts'
 import { withHealthPath } from './health-path.ts'
+import { HeapLimits } from './heap-limits.ts'
 import { WorkerMetrics } from './metrics/worker-metrics.ts'
 import { createNames } from './names.ts'
 import { OverloadGuard, type ShedReason, withOverloadGuard } from './overload.ts'
@@ -33,7 +34,6 @@ import { startStallWatch } from './stall-watch.ts'
 import { StatsCollector } from './stats.ts'
 import { createTrustedProxies } from './trusted-proxies.ts'
 import { UpstreamFactory } from './upstream-factory.ts'
-import { YoungGeneration } from './young-generation.ts'
 
 const HEARTBEAT_MS = 500
 /** What loggers still have when the last connection is gone gets so long to leave. */
@@ -77,7 +77,7 @@ function createWorker(settings: WorkerSettings): Worker {
   })
   outliveForgottenPromises(log)
 
-  const youngGeneration = new YoungGeneration()
+  const heapLimits = new HeapLimits()
   const stats = new StatsCollector()
   const { connectTimeoutMs, sendTimeoutMs, readTimeoutMs } = settings.upstream
   const timeouts = { connectMs: connectTimeoutMs, sendMs: sendTimeoutMs, readMs: readTimeoutMs }
@@ -162,7 +162,8 @@ function createWorker(settings: WorkerSettings): Worker {
   function beat(): void {
     const report = stats.report(engine.connections, engine.pendingRequests, overload.share)
     send({ type: 'heartbeat', stats: report })
-    youngGeneration.note(Object.values(report.requestsByStatus).reduce((sum, n) => sum + n, 0))
+    const requests = Object.values(report.requestsByStatus).reduce((sum, n) => sum + n, 0)
+    heapLimits.note(requests, config.current !== undefined)
     metrics.flush()
   }
   const heartbeat = setInterval(beat, HEARTBEAT_MS)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { getHeapSpaceStatistics } from 'node:v8'
-import { keepYoungGenerationSmall, YoungGeneration } from '../../src/worker/young-generation.ts'
+import { HeapLimits, keepYoungGenerationSmall } from '../../src/worker/heap-limits.ts'
 
 /** Twice what a process has that grew nothing; unbridled it is 40 MB and more. */
 const MAX_SMALL_BYTES = 8 * 1024 * 1024
@@ -21,16 +21,16 @@ function youngBytes(): number {
   )
 }
 
-suite('YoungGeneration', () => {
-  test('is let grow with the first traffic', () => {
+suite('HeapLimits', () => {
+  test('let the young generation grow with the first traffic', () => {
     keepYoungGenerationSmall()
-    const young = new YoungGeneration()
+    const limits = new HeapLimits()
     survive()
-    young.note(99)
+    limits.note(99, true)
     survive()
     assert.ok(youngBytes() < MAX_SMALL_BYTES, `it has grown to ${youngBytes()} bytes`)
 
-    young.note(99 + 100)
+    limits.note(99 + 100, true)
     survive()
     assert.ok(youngBytes() > MAX_SMALL_BYTES, `it is still ${youngBytes()} bytes`)
   })

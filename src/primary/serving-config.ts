@@ -294,6 +294,8 @@ export class ServingConfig {
   /** Last good versions of refused objects come from `previous`. */
   async #checkAll(previous: ServingConfig | undefined): Promise<void> {
     const slice = new TimeSlice()
+    // Making the validator of routes takes 100 ms: not when the first change waits for it.
+    if (this.#source.collection('routes').size === 0) servedResources.decode('routes', {})
     for (const kind of LOAD_ORDER) {
       for (const [id, body] of this.#source.collection(kind)) {
         this.#check(kind, id, body, () => previous?.served(kind, id))

@@ -6,28 +6,9 @@ import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { createClientPool } from '../../src/upstream/client-pool.ts'
 import { createTlsContext } from '../../src/upstream/tls-context.ts'
 import { createUpstream, type UpstreamConfig } from '../../src/upstream/upstream.ts'
+import { NODE_CERT as CERT, NODE_KEY as KEY } from '../helpers/node-certificate.ts'
 import { ok, startNode } from './test-node.ts'
 import { TestSink } from './test-sink.ts'
-
-/** Made for this test alone; signed by itself, for node.test and 127.0.0.1. */
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/Hyhp+6/29+b87an
-u7VnnwYzbGy3LnPzJ1dsm9XpUcShRANCAARfsniQC0gWChgE0mdtwzabslgBxqbO
-L41xNVscEUMdvcHtYxMvRWxRNdHGdhPYAatCHnlutwR29ozDBngAYtwC
------END PRIVATE KEY-----
-`
-const CERT = `-----BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUeOHK+BBIjKSFO6zd0tjjFg/297QwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbm9kZS50ZXN0MCAXDTI2MTEyMjAwMDAzNloYDzIxMjYxMDI5
-MDAwMDM2WjAUMRIwEAYDVQQDDAlub2RlLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAARfsniQC0gWChgE0mdtwzabslgBxqbOL41xNVscEUMdvcHtYxMvRWxR
-NdHGdhPYAatCHnlutwR29ozDBngAYtwCo28wbTAdBgNVHQ4EFgQUFpwaWRM0hi6N
-eItMOsM+3l2EcWswHwYDVR0jBBgwFoAUFpwaWRM0hi6NeItMOsM+3l2EcWswDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglub2RlLnRlc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhAOpXtpgIJjXUgryfPK+bGOSaGoyyWqFHx9me7LTuHMZSAiAd
-gUBECsONQq6H4XBwehLODVJKNgFiGHsAPO1Ypbsnng==
------END CERTIFICATE-----
-`
 
 /** A node that speaks TLS and answers every request; remembers the names it was asked for. */
 async function startTlsNode(t: TestContext, options: TlsOptions = {}) {

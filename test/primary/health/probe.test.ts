@@ -5,26 +5,7 @@ import { suite, type TestContext, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { checkSettings } from '../../../src/primary/health/check-settings.ts'
 import { isUnsendable, type ProbeOutcome, probe } from '../../../src/primary/health/probe.ts'
-
-/** Made for this test alone; signed by itself, for node.test and 127.0.0.1. */
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg/Hyhp+6/29+b87an
-u7VnnwYzbGy3LnPzJ1dsm9XpUcShRANCAARfsniQC0gWChgE0mdtwzabslgBxqbO
-L41xNVscEUMdvcHtYxMvRWxRNdHGdhPYAatCHnlutwR29ozDBngAYtwC
------END PRIVATE KEY-----
-`
-const CERT = `-----BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUeOHK+BBIjKSFO6zd0tjjFg/297QwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbm9kZS50ZXN0MCAXDTI2MTEyMjAwMDAzNloYDzIxMjYxMDI5
-MDAwMDM2WjAUMRIwEAYDVQQDDAlub2RlLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAARfsniQC0gWChgE0mdtwzabslgBxqbOL41xNVscEUMdvcHtYxMvRWxR
-NdHGdhPYAatCHnlutwR29ozDBngAYtwCo28wbTAdBgNVHQ4EFgQUFpwaWRM0hi6N
-eItMOsM+3l2EcWswHwYDVR0jBBgwFoAUFpwaWRM0hi6NeItMOsM+3l2EcWswDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglub2RlLnRlc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhAOpXtpgIJjXUgryfPK+bGOSaGoyyWqFHx9me7LTuHMZSAiAd
-gUBECsONQq6H4XBwehLODVJKNgFiGHsAPO1Ypbsnng==
------END CERTIFICATE-----
-`
+import { NODE_CERT as CERT, NODE_KEY as KEY } from '../../helpers/node-certificate.ts'
 
 /** Probes a server that does `onConnection`; `active` as in an upstream. */
 async function probeServer(

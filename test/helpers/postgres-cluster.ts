@@ -33,10 +33,13 @@ export interface PostgresPair {
 export async function startPostgresPair(t: CleanUp): Promise<PostgresPair> {
   const primary = await startServer(SETTINGS)
   t.after(() => primary.remove())
-  await primary.stop()
-  const standby = await startServer(SETTINGS, (dataDir) => makeStandby(primary, dataDir))
+  const standby = await startServer(SETTINGS, async (dataDir) => {
+    await primary.stop()
+    await makeStandby(primary, dataDir)
+    // Back before the standby starts, which would be free to take its port.
+    await primary.start()
+  })
   t.after(() => standby.remove())
-  await primary.start()
   const { host } = new URL(primary.url)
   const hosts = `${host},${new URL(standby.url).host}`
   const pair = {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/store/embedded-postgres.ts'
+import { freePort } from './free-port.ts'
 
 /** A PostgreSQL of its own, for tests that stop, freeze or kill it. The URL survives restarts. */
 export interface TestPostgres {
@@ -35,13 +36,14 @@ export async function startServer(
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
   // As root, PostgreSQL runs as another user, which has to get in.
   await chmod(folder, 0o711)
-  const launch = (port?: number) =>
+  const port = await freePort()
+  const launch = () =>
     startEmbeddedPostgres({
       dataDir: join(folder, 'postgres'),
       log: pino({ level: 'silent' }),
       durable: false,
       settings: { max_connections: '200', ...settings },
-      ...(port !== undefined && { port }),
+      port,
     })
   const first = await prepare(join(folder, 'postgres'))
     .then(() => launch())
@@ -49,7 +51,6 @@ export async function startServer(
       await rm(folder, { recursive: true, force: true })
       throw error
     })
-  const { url, port } = first
   let server: EmbeddedPostgres = first
 
   const signalAll = async (signal: NodeJS.Signals) => {
@@ -57,14 +58,14 @@ export async function startServer(
     for (const child of await childrenOf(server.pid)) signalIfAlive(child, signal)
   }
   return {
-    url,
+    url: first.url,
     port,
     dataDir: join(folder, 'postgres'),
     get pid() {
       return server.pid
     },
     async start() {
-      server = await launch(port)
+      server = await launch()
     },
     stop: () => server.stop(),
     async kill() {

@@ -11,7 +11,6 @@ import { isMainThread, parentPort, Worker } from 'node:worker_threads'
 import { ConfigState } from '../src/model/config-state.ts'
 import { HealthKeeper } from '../src/primary/health/health-keeper.ts'
 import { HealthService } from '../src/primary/health/health-service.ts'
-import { HealthFile } from '../src/primary/health/saved-health.ts'
 import { ServingConfig } from '../src/primary/serving-config.ts'
 import { createLogger } from '../src/support/logger.ts'
 import { createNameLookup } from '../src/upstream/names/name-lookup.ts'
@@ -59,7 +58,7 @@ async function run(nodes: number): Promise<void> {
       minTtlMs: 1_000,
       maxTtlMs: 60_000,
     }),
-    keeper: new HealthKeeper(new HealthFile(folder, 'bench'), log),
+    keeper: new HealthKeeper(folder, 'bench', log),
     log,
     send: () => {},
   })

@@ -188,7 +188,13 @@ export async function runGateway(
       managed.ttlMs = next.secretTtlMs
       return lifecycle.reload(next)
     },
-    handOver: () => lifecycle.handOver(),
+    async handOver() {
+      const handedOver = await lifecycle.handOver()
+      // The data directory is the successor's.
+      const keepers = [backup, health, names, memory]
+      if (handedOver) await Promise.all(keepers.map((keeper) => keeper.leave()))
+      return handedOver
+    },
     async stop() {
       controlApi?.close()
       await lifecycle.stop()

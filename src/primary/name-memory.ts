@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { ResolvedName } from '../model/resolved-name.ts'
-import { writeFileAtomic } from '../support/atomic-file.ts'
+import { KeptFile } from './kept-file.ts'
 
 /** Several answers make one write. */
 const WRITE_DELAY_MS = 1_000
@@ -26,16 +26,19 @@ interface SavedFile {
  */
 export class NameMemory {
   readonly #path: string
-  readonly #log: Logger
+  readonly #file: KeptFile
   readonly #names = new Map<string, ResolvedName>()
-  #timer: NodeJS.Timeout | undefined
   #refresh: NodeJS.Timeout | undefined
-  #writing: Promise<void> = Promise.resolve()
-  #failing = false
 
   constructor(dataDir: string, log: Logger) {
     this.#path = join(dataDir, 'names.json')
-    this.#log = log
+    this.#file = new KeptFile({
+      path: this.#path,
+      encode: () => this.#encode(),
+      delayMs: WRITE_DELAY_MS,
+      log,
+      complaint: 'resolved names can not be kept',
+    })
   }
 
   get names(): ResolvedName[] {
@@ -44,7 +47,10 @@ export class NameMemory {
 
   /** Reads what was kept before the start; nothing if there is no file that makes sense. */
   async load(): Promise<void> {
-    this.#refresh = setInterval(() => this.#names.size > 0 && this.#schedule(), REFRESH_MS).unref()
+    this.#refresh = setInterval(
+      () => this.#names.size > 0 && this.#file.schedule(),
+      REFRESH_MS,
+    ).unref()
     try {
       const { savedAt, names } = JSON.parse(await readFile(this.#path, 'utf8')) as SavedFile
       const ageMs = Date.now() - savedAt
@@ -65,33 +71,23 @@ export class NameMemory {
       if (this.#names.size <= MAX_NAMES) break
       this.#names.delete(key)
     }
-    this.#schedule()
+    this.#file.schedule()
+  }
+
+  /** See KeptFile. */
+  leave(): Promise<void> {
+    return this.#file.leave()
   }
 
   /** Writes what is known last. */
   async stop(): Promise<void> {
     clearInterval(this.#refresh)
-    if (this.#timer !== undefined) this.#write()
-    await this.#writing
+    await this.#file.flush()
   }
 
-  #schedule(): void {
-    this.#timer ??= setTimeout(() => this.#write(), WRITE_DELAY_MS).unref()
-  }
-
-  #write(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    this.#writing = this.#writing.then(async () => {
-      const file: SavedFile = { savedAt: Date.now(), names: this.names }
-      try {
-        await writeFileAtomic(this.#path, JSON.stringify(file))
-        this.#failing = false
-      } catch (err) {
-        if (!this.#failing) this.#log.warn({ err }, 'resolved names can not be kept')
-        this.#failing = true
-      }
-    })
+  #encode(): string {
+    const file: SavedFile = { savedAt: Date.now(), names: this.names }
+    return JSON.stringify(file)
   }
 }
 

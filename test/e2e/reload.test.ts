@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
@@ -194,5 +194,19 @@ suite('hand-over', () => {
         () => true,
       ),
     )
+  })
+
+  test('leaves the data directory to the new process', async (t) => {
+    const { gateway } = await startWithRoute(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '20000' })
+    const stream = await openStream(gateway.url)
+    gateway.child.kill('SIGUSR2')
+    await gateway.waitForLog('gateway draining', 20_000)
+    t.after(async () => endProcess((await gateway.sync()).pid))
+    // Both wrote it meanwhile, the old one when it was still alone.
+    const file = join(gateway.dataDir, 'health.json')
+    await rm(file, { force: true })
+    stream.destroy()
+    assert.equal(await gateway.exited, 0)
+    await assert.rejects(stat(file), { code: 'ENOENT' })
   })
 })

@@ -43,6 +43,7 @@ async function startService(t: TestContext, { backup, s3, graceMs = 0 }: World) 
     load: async () => backup && { file: 'x', snapshot: backup, edited: false },
     async *all() {},
     schedule() {},
+    async leave() {},
     async stop() {},
   }
   const fallback = {

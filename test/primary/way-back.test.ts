@@ -32,6 +32,7 @@ function backupOf(...states: ConfigState[]): Backup {
       }
     },
     schedule() {},
+    async leave() {},
     async stop() {},
   }
 }

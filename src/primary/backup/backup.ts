@@ -50,6 +50,8 @@ export interface Backup {
   all(): AsyncGenerator<LoadedBackup>
   /** Says that the configuration changed: it is on disk soon after. Bursts become few writes. */
   schedule(): void
+  /** A successor writes the folder: resolves when we don't any more. */
+  leave(): Promise<void>
   /** Writes what is not on disk yet and stops. */
   stop(): Promise<void>
 }
@@ -89,6 +91,7 @@ class BackupFolder implements Backup {
   #failures = 0
   #loggedAt = Number.NEGATIVE_INFINITY
   #stopped = false
+  #left = false
 
   constructor(options: BackupOptions) {
     this.#options = options
@@ -131,11 +134,16 @@ class BackupFolder implements Backup {
     this.#later(Math.max(DEBOUNCE_MS, restMs - restedMs))
   }
 
+  async leave(): Promise<void> {
+    this.#left = true
+    await this.stop()
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     await this.#writing
-    if (this.#dirty) await this.#write()
+    if (this.#dirty && !this.#left) await this.#write()
   }
 
   async #list(): Promise<Generation[]> {

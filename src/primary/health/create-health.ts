@@ -6,7 +6,6 @@ import { createNameService } from '../../upstream/names/name-service.ts'
 import type { ConfigEvents } from '../config-service.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { HealthService } from './health-service.ts'
-import { HealthFile } from './saved-health.ts'
 
 /** The health checks of a gateway, with what was known before its start. */
 export async function createHealth(
@@ -14,7 +13,7 @@ export async function createHealth(
   log: Logger,
   send: (nodes: readonly NodeHealth[]) => void,
 ): Promise<HealthService> {
-  const keeper = new HealthKeeper(new HealthFile(dataDir, gatewayGroup), log)
+  const keeper = new HealthKeeper(dataDir, gatewayGroup, log)
   await keeper.load(health.maxAgeMs)
   const { servers, timeoutMs, minTtlMs, maxTtlMs } = dns
   const names = createNameService(createNameLookup({ servers, timeoutMs }), { minTtlMs, maxTtlMs })

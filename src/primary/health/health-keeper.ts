@@ -1,5 +1,13 @@
+import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { type HealthFile, type SavedHealth, type SavedNode, savedKey } from './saved-health.ts'
+import { KeptFile } from '../kept-file.ts'
+import {
+  encodeSavedHealth,
+  loadSavedHealth,
+  type SavedHealth,
+  type SavedNode,
+  savedKey,
+} from './saved-health.ts'
 import type { WatchedNode } from './watched-node.ts'
 
 /** Several changes make one write. */
@@ -11,21 +19,28 @@ const CLAIM_MS = 60_000
 
 /** Keeps what is known of nodes that are not healthy on disk, and gives it back after a restart. */
 export class HealthKeeper {
-  readonly #file: HealthFile
+  readonly #path: string
+  readonly #group: string
   readonly #log: Logger
+  readonly #file: KeptFile
   #saved: SavedHealth = new Map()
   #nodes: () => Iterable<WatchedNode> = () => []
-  #timer: NodeJS.Timeout | undefined
   #refresh: NodeJS.Timeout | undefined
   #claim: NodeJS.Timeout | undefined
-  #writing: Promise<void> = Promise.resolve()
-  #failing = false
-  /** True when there may be something in the file. */
-  #dirty = false
+  /** False: the last write said that all nodes are healthy. */
+  #hasNodes = true
 
-  constructor(file: HealthFile, log: Logger) {
-    this.#file = file
+  constructor(dataDir: string, group: string, log: Logger) {
+    this.#path = join(dataDir, 'health.json')
+    this.#group = group
     this.#log = log
+    this.#file = new KeptFile({
+      path: this.#path,
+      encode: () => this.#encode(),
+      delayMs: WRITE_DELAY_MS,
+      log,
+      complaint: 'health of nodes can not be kept',
+    })
   }
 
   /** What was known before the start and belongs to no node of the configuration yet. */
@@ -33,19 +48,13 @@ export class HealthKeeper {
     return this.#saved
   }
 
-  /** True while the file can't be written. */
-  get failing(): boolean {
-    return this.#failing
-  }
-
   /** Reads what was kept at most `maxAgeMs` ago. */
   async load(maxAgeMs: number): Promise<void> {
-    this.#saved = await this.#file.load(maxAgeMs)
+    this.#saved = await loadSavedHealth(this.#path, this.#group, maxAgeMs)
     const nodes = this.#saved.size
     if (nodes > 0) this.#log.info({ nodes }, 'health of nodes taken over from before the start')
-    this.#dirty = true
     this.#claim = setTimeout(() => this.#saved.clear(), CLAIM_MS).unref()
-    this.#refresh = setInterval(() => this.#dirty && this.schedule(), REFRESH_MS).unref()
+    this.#refresh = setInterval(() => this.#scheduleRefresh(), REFRESH_MS).unref()
   }
 
   /** Where the nodes are found when they are to be written. */
@@ -63,37 +72,34 @@ export class HealthKeeper {
 
   /** Writes soon. */
   schedule(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      this.#write()
-    }, WRITE_DELAY_MS).unref()
+    this.#file.schedule()
+  }
+
+  /** See KeptFile. */
+  leave(): Promise<void> {
+    return this.#file.leave()
   }
 
   /** Writes what is known last. */
   async stop(): Promise<void> {
-    clearTimeout(this.#timer)
     clearTimeout(this.#claim)
     clearInterval(this.#refresh)
-    if (this.#dirty || this.#timer !== undefined) this.#write()
-    await this.#writing
+    this.#scheduleRefresh()
+    await this.#file.flush()
   }
 
-  #write(): void {
-    this.#writing = this.#writing.then(async () => {
-      const nodes: SavedHealth = new Map(this.#saved)
-      for (const node of this.#nodes()) {
-        const { saved } = node
-        if (saved !== undefined) nodes.set(savedKey(node.group.owner, node.key), saved)
-      }
-      try {
-        await this.#file.save(nodes)
-        this.#dirty = nodes.size > 0
-        if (this.#failing) this.#log.info('health of nodes is kept again')
-        this.#failing = false
-      } catch (err) {
-        if (!this.#failing) this.#log.warn({ err }, 'health of nodes can not be kept')
-        this.#failing = true
-      }
-    })
+  /** What is in the file, or may be, is true up to now. */
+  #scheduleRefresh(): void {
+    if (this.#hasNodes || this.#file.failing) this.schedule()
+  }
+
+  #encode(): string {
+    const nodes: SavedHealth = new Map(this.#saved)
+    for (const node of this.#nodes()) {
+      const { saved } = node
+      if (saved !== undefined) nodes.set(savedKey(node.group.owner, node.key), saved)
+    }
+    this.#hasNodes = nodes.size > 0
+    return encodeSavedHealth(this.#group, nodes)
   }
 }

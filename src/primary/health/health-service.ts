@@ -120,6 +120,11 @@ export class HealthService implements ConfigEvents {
     for (const report of reports) this.#upstreams.get(report.owner)?.judge(report)
   }
 
+  /** Keeps nothing any more: see KeptFile. */
+  leave(): Promise<void> {
+    return this.#options.keeper.leave()
+  }
+
   /** Ends all checks and keeps what is known. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)

@@ -1,7 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { isUsable, NODE_STATES, type NodeHealth, type NodeState } from '../../model/health.ts'
-import { writeFileAtomic } from '../../support/atomic-file.ts'
 import type { CheckCounters } from './node-checks.ts'
 import type { EjectionRecord } from './outlier-watch.ts'
 
@@ -33,38 +31,26 @@ export function savedNodeHealth(key: string, saved: SavedNode): NodeHealth {
   return { owner, node, state: saved.state, ejected: Date.now() < (saved.ejection?.until ?? 0) }
 }
 
-/** Where the health of the nodes is kept over a restart. */
-export class HealthFile {
-  readonly #path: string
-  readonly #group: string
-
-  constructor(dataDir: string, group: string) {
-    this.#path = join(dataDir, 'health.json')
-    this.#group = group
+/** What was saved at most `maxAgeMs` ago; nothing if there is no file that makes sense. */
+export async function loadSavedHealth(
+  path: string,
+  group: string,
+  maxAgeMs: number,
+): Promise<SavedHealth> {
+  try {
+    const file = JSON.parse(await readFile(path, 'utf8')) as SavedFile
+    const ageMs = Date.now() - file.savedAt
+    if (file.group !== group || !(ageMs >= 0 && ageMs <= maxAgeMs)) return new Map()
+    return new Map(Object.entries(file.nodes).flatMap(([key, node]) => decode(key, node)))
+  } catch {
+    // Missing, torn or edited: all nodes start healthy, and checks will tell.
+    return new Map()
   }
+}
 
-  /** What was saved at most `maxAgeMs` ago; nothing if there is no file that makes sense. */
-  async load(maxAgeMs: number): Promise<SavedHealth> {
-    try {
-      const file = JSON.parse(await readFile(this.#path, 'utf8')) as SavedFile
-      const ageMs = Date.now() - file.savedAt
-      if (file.group !== this.#group || !(ageMs >= 0 && ageMs <= maxAgeMs)) return new Map()
-      return new Map(Object.entries(file.nodes).flatMap(([key, node]) => decode(key, node)))
-    } catch {
-      // Missing, torn or edited: all nodes start healthy, and checks will tell.
-      return new Map()
-    }
-  }
-
-  /** @throws the file system's error; the file that was there is whole then. */
-  async save(nodes: SavedHealth): Promise<void> {
-    const file: SavedFile = {
-      group: this.#group,
-      savedAt: Date.now(),
-      nodes: Object.fromEntries(nodes),
-    }
-    await writeFileAtomic(this.#path, JSON.stringify(file))
-  }
+export function encodeSavedHealth(group: string, nodes: SavedHealth): string {
+  const file: SavedFile = { group, savedAt: Date.now(), nodes: Object.fromEntries(nodes) }
+  return JSON.stringify(file)
 }
 
 function decode(key: string, { state, counters, ejection }: SavedNode): [string, SavedNode][] {

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { writeFileAtomic } from '../../support/atomic-file.ts'
 import type { Keyring } from '../../support/keyring.ts'
+import { KeptFile } from '../kept-file.ts'
 
 /** Several values make one write. */
 const WRITE_DELAY_MS = 1_000
@@ -35,15 +35,20 @@ export class SecretMemory {
   readonly #path: string
   readonly #isUsed: boolean
   #current: () => Iterable<readonly [reference: string, value: string]> = () => []
-  #timer: NodeJS.Timeout | undefined
+  readonly #file: KeptFile
   #refresh: NodeJS.Timeout | undefined
-  #writing: Promise<void> = Promise.resolve()
-  #failing = false
 
   constructor(options: MemoryOptions) {
     this.#options = options
     this.#path = join(options.dataDir, 'managed-secrets.json')
     this.#isUsed = options.keyring.ids.length > 0
+    this.#file = new KeptFile({
+      path: this.#path,
+      encode: () => this.#encode(),
+      delayMs: WRITE_DELAY_MS,
+      log: options.log,
+      complaint: 'secrets of managers can not be kept',
+    })
   }
 
   /** What was kept before the start, by reference. */
@@ -74,36 +79,31 @@ export class SecretMemory {
 
   /** There is something else to keep. */
   changed(): void {
-    if (this.#isUsed) this.#timer ??= setTimeout(() => this.#write(), WRITE_DELAY_MS).unref()
+    if (this.#isUsed) this.#file.schedule()
+  }
+
+  /** See KeptFile. */
+  leave(): Promise<void> {
+    return this.#file.leave()
   }
 
   /** Writes what is known last. */
   async stop(): Promise<void> {
     clearInterval(this.#refresh)
-    if (this.#timer !== undefined) this.#write()
-    await this.#writing
+    await this.#file.flush()
   }
 
   #contextOf(reference: string): string {
     return `managed/${this.#options.group}/${reference}`
   }
 
-  #write(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const { keyring, log, now = Date.now } = this.#options
-    this.#writing = this.#writing.then(async () => {
-      const secrets: SavedFile['secrets'] = {}
-      for (const [reference, value] of this.#current()) {
-        secrets[reference] = keyring.seal(value, this.#contextOf(reference))
-      }
-      try {
-        await writeFileAtomic(this.#path, JSON.stringify({ savedAt: now(), secrets }))
-        this.#failing = false
-      } catch (err) {
-        if (!this.#failing) log.warn({ err }, 'secrets of managers can not be kept')
-        this.#failing = true
-      }
-    })
+  #encode(): string {
+    const { keyring, now = Date.now } = this.#options
+    const secrets: SavedFile['secrets'] = {}
+    for (const [reference, value] of this.#current()) {
+      secrets[reference] = keyring.seal(value, this.#contextOf(reference))
+    }
+    const file: SavedFile = { savedAt: now(), secrets }
+    return JSON.stringify(file)
   }
 }

@@ -114,6 +114,21 @@ suite('backup', () => {
     assert.equal((await readdir(backup.folder)).length, 6, 'nothing but files and checksums')
   })
 
+  test('writes nothing once a successor has the folder', async (t) => {
+    const { dataDir, files, write } = await backupFolder(t)
+    await write(await configAt(1))
+    const current = await configAt(2)
+    const backup = createBackup({
+      ...{ dataDir, group: 'default', generations: 5, log },
+      current: () => current,
+    })
+    backup.schedule()
+    await backup.leave()
+    backup.schedule()
+    await backup.stop()
+    assert.equal((await files()).length, 1)
+  })
+
   test('makes one write of a burst of changes', async (t) => {
     const { dataDir, files } = await backupFolder(t)
     const config = await configAt(1)

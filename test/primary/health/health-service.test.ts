@@ -10,7 +10,6 @@ import type { ResourceBody, ResourceKind } from '../../../src/model/resource-kin
 import type { Change } from '../../../src/model/revision.ts'
 import { HealthKeeper } from '../../../src/primary/health/health-keeper.ts'
 import { HealthService } from '../../../src/primary/health/health-service.ts'
-import { HealthFile } from '../../../src/primary/health/saved-health.ts'
 import { ServingConfig } from '../../../src/primary/serving-config.ts'
 import { createLogger } from '../../../src/support/logger.ts'
 import type { ResolvedNode } from '../../../src/upstream/names/name-lookup.ts'
@@ -68,7 +67,7 @@ type Objects = readonly (readonly [ResourceKind, ResourceBody])[]
 
 async function start(t: TestContext, objects: Objects, folder?: string) {
   const dir = folder ?? (await mkdtemp(join(tmpdir(), 'holdfast-health-')))
-  const keeper = new HealthKeeper(new HealthFile(dir, 'default'), log)
+  const keeper = new HealthKeeper(dir, 'default', log)
   await keeper.load(60_000)
   const sent: NodeHealth[][] = []
   const { names, answer } = createNames()
@@ -208,16 +207,16 @@ suite('health of nodes', () => {
     second.fail('routes/a', '127.0.0.1:82')
     await second.health.stop()
 
-    const old = new HealthKeeper(new HealthFile(dir, 'default'), log)
+    const old = new HealthKeeper(dir, 'default', log)
     await new Promise((resolve) => setTimeout(resolve, 5))
     await old.load(1)
     assert.equal(old.saved.size, 0)
-    const other = new HealthKeeper(new HealthFile(dir, 'other-group'), log)
+    const other = new HealthKeeper(dir, 'other-group', log)
     await other.load(60_000)
     assert.equal(other.saved.size, 0)
     for (const text of ['', '{', '{"group":"default","savedAt":1e99}', '[]', 'null']) {
       await writeFile(join(dir, 'health.json'), text)
-      const keeper = new HealthKeeper(new HealthFile(dir, 'default'), log)
+      const keeper = new HealthKeeper(dir, 'default', log)
       await keeper.load(60_000)
       assert.equal(keeper.saved.size, 0)
       await keeper.stop()

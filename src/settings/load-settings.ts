@@ -122,7 +122,7 @@ interface EnvSchemaError extends Error {
 function decodeAll(schema: TObject, given: Map<string, Given>, problems: string[]): Values {
   const data = Object.fromEntries([...given].map(([name, { text }]) => [name, text]))
   try {
-    return envSchema({ schema, data, env: false, ajv: { customOptions: addSettingKeyword } })
+    return envSchema({ schema, data, env: false, ajv: { customOptions: prepareAjv } })
   } catch (error) {
     const { errors } = error as EnvSchemaError
     if (errors === undefined) throw error
@@ -156,7 +156,9 @@ function sharedListeners(values: Values): string[] {
   return problems
 }
 
-function addSettingKeyword(ajv: Ajv): Ajv {
+function prepareAjv(ajv: Ajv): Ajv {
+  // The code is run once: not worth to be made better.
+  ajv.opts.code.optimize = 0
   return ajv.addKeyword(SETTING_KEYWORD)
 }
 

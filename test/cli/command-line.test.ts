@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -7,34 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { runHoldfast } from '../helpers/process.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const DATABASE = { HOLDFAST_DATABASE_URL: 'postgres://u:hunter2@127.0.0.1:1/db' }
-
-interface Outcome {
-  code: number | null
-  stdout: string
-  stderr: string
-}
-
-/** Runs `holdfast <args>` to its end with only these variables set. */
-async function holdfast(args: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { HOLDFAST_ENV_FILE: '/dev/null', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 30_000,
-  })
-  const outcome: Outcome = { code: null, stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk) => {
-    outcome.stdout += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    outcome.stderr += chunk
-  })
-  const [code] = await once(child, 'close')
-  return { ...outcome, code }
-}
 
 function writeEnvFile(t: TestContext, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
@@ -59,7 +33,7 @@ async function startStatusServer(t: TestContext, answers: Record<string, [number
 suite('holdfast command line', () => {
   for (const word of ['--help', '-h', 'help']) {
     test(`${word} explains the verbs`, async () => {
-      const { code, stdout, stderr } = await holdfast([word])
+      const { code, stdout, stderr } = await runHoldfast([word])
       assert.equal(code, 0)
       assert.equal(stderr, '')
       for (const verb of ['quickstart', 'gateway', 'control', 'status', 'migrate']) {
@@ -71,7 +45,7 @@ suite('holdfast command line', () => {
   test('--version is that of the package', async () => {
     const path = new URL('../../package.json', import.meta.url)
     const { version } = JSON.parse(readFileSync(path, 'utf8'))
-    assert.deepEqual(await holdfast(['--version']), {
+    assert.deepEqual(await runHoldfast(['--version']), {
       code: 0,
       stdout: `holdfast ${version}\n`,
       stderr: '',
@@ -88,7 +62,7 @@ suite('holdfast command line', () => {
   ]
   for (const { args, says } of wrong) {
     test(`"holdfast ${args.join(' ')}" is refused with the usage`, async () => {
-      const { code, stdout, stderr } = await holdfast(args, DATABASE)
+      const { code, stdout, stderr } = await runHoldfast(args, DATABASE)
       assert.equal(code, 64)
       assert.equal(stdout, '')
       assert.match(stderr, says)
@@ -101,7 +75,7 @@ suite('holdfast with bad settings', () => {
   for (const verb of ['gateway', 'control', 'quickstart', 'migrate']) {
     test(`${verb} ends with 78 and one line`, async () => {
       const env = { HOLDFAST_ADMIN_KEY: 'k', ...DATABASE, HOLDFAST_LOG_LEVEL: 'loud' }
-      assert.deepEqual(await holdfast([verb], env), {
+      assert.deepEqual(await runHoldfast([verb], env), {
         code: 78,
         stdout: '',
         stderr:
@@ -113,7 +87,7 @@ suite('holdfast with bad settings', () => {
 
   test('every problem has its line', async () => {
     const env = { HOLDFAST_WORKERS: 'x', HOLDFAST_HTTP_LISTEN: 'x' }
-    const { code, stderr } = await holdfast(['gateway'], env)
+    const { code, stderr } = await runHoldfast(['gateway'], env)
     assert.equal(code, 78)
     const names = stderr
       .trim()
@@ -128,14 +102,14 @@ suite('holdfast with bad settings', () => {
 
   test('an unknown name in the file is refused', async (t) => {
     const path = writeEnvFile(t, 'HOLDFAST_WORKRES=2\n')
-    const { code, stderr } = await holdfast(['gateway', '--env-file', path], DATABASE)
+    const { code, stderr } = await runHoldfast(['gateway', '--env-file', path], DATABASE)
     assert.equal(code, 78)
     assert.match(stderr, /^holdfast: HOLDFAST_WORKRES \(.*test\.env line 1\): unknown name.*\n$/)
   })
 
   test('a bad value in the file is refused with its line', async (t) => {
     const path = writeEnvFile(t, "\nHOLDFAST_WORKERS='many' # all\n")
-    const { code, stderr } = await holdfast(['gateway', '--env-file', path], DATABASE)
+    const { code, stderr } = await runHoldfast(['gateway', '--env-file', path], DATABASE)
     assert.equal(code, 78)
     assert.match(
       stderr,
@@ -146,14 +120,14 @@ suite('holdfast with bad settings', () => {
   test('a file that does not exist is refused', async () => {
     // By variable: node looks for --env-file in all of its command line and ends with 9 itself.
     const env = { ...DATABASE, HOLDFAST_ADMIN_KEY: 'k', HOLDFAST_ENV_FILE: '/no/such.env' }
-    const { code, stderr } = await holdfast(['control'], env)
+    const { code, stderr } = await runHoldfast(['control'], env)
     assert.equal(code, 78)
     assert.match(stderr, /^holdfast: cannot read the settings file \/no\/such\.env: ENOENT\n$/)
   })
 
   test('secrets are not shown', async () => {
     const env = { HOLDFAST_DATABASE_URL: 'pg://u:hunter2@h/db', HOLDFAST_ADMIN_KEY: 'hunter2 ü' }
-    const { code, stdout, stderr } = await holdfast(['control'], env)
+    const { code, stdout, stderr } = await runHoldfast(['control'], env)
     assert.equal(code, 78)
     assert.equal(stderr.trim().split('\n').length, 2)
     assert.doesNotMatch(stdout + stderr, /hunter2/)
@@ -181,7 +155,7 @@ suite('holdfast status', () => {
       '/status/sync': [200, sync],
       '/status/ready': [200, { status: 'ok' }],
     })
-    const { code, stdout } = await holdfast(['status'], env)
+    const { code, stdout } = await runHoldfast(['status'], env)
     assert.equal(code, 0)
     const expected = [
       /^holdfast 9\.9\.9, gateway group eu: ready$/m,
@@ -200,7 +174,7 @@ suite('holdfast status', () => {
       '/status/sync': [200, {}],
       '/status/ready': [503, { error: 'no configuration yet' }],
     })
-    const { code, stdout } = await holdfast(['status'], env)
+    const { code, stdout } = await runHoldfast(['status'], env)
     assert.equal(code, 1)
     assert.match(stdout, /not ready \(no configuration yet\)/)
   })
@@ -210,12 +184,14 @@ suite('holdfast status', () => {
       '/status/sync': [200, sync],
       '/status/ready': [200, {}],
     })
-    const { stdout } = await holdfast(['status', '--json'], env)
+    const { stdout } = await runHoldfast(['status', '--json'], env)
     assert.deepEqual(JSON.parse(stdout), sync)
   })
 
   test('ends with 1 and one line when there is nobody', async () => {
-    const { code, stderr } = await holdfast(['status'], { HOLDFAST_STATUS_LISTEN: '127.0.0.1:1' })
+    const { code, stderr } = await runHoldfast(['status'], {
+      HOLDFAST_STATUS_LISTEN: '127.0.0.1:1',
+    })
     assert.equal(code, 1)
     assert.match(
       stderr,
@@ -225,7 +201,7 @@ suite('holdfast status', () => {
 
   test('ends with 1 when something else answers', async (t) => {
     const env = await startStatusServer(t, { '/status/sync': [200, '<html>'] })
-    const { code, stderr } = await holdfast(['status'], env)
+    const { code, stderr } = await runHoldfast(['status'], env)
     assert.equal(code, 1)
     assert.match(stderr, /the answer is not a JSON object/)
   })

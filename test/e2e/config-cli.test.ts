@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
@@ -7,8 +6,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, suite, type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../helpers/postgres.ts'
+import { type Outcome, runHoldfast } from '../helpers/process.ts'
 import {
   type ControlPlane,
   startControl,
@@ -19,31 +18,11 @@ import {
 import { startNode } from '../helpers/upstream-node.ts'
 import { certificateFor } from '../model/schemas/certificates.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const ADMIN_KEY = 'test-admin-key-0123456789abcdef'
 
-interface Run {
-  code: number
-  stdout: string
-  stderr: string
-}
-
 /** Runs `holdfast config <args>` to its end. */
-async function config(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  const child = spawn(process.execPath, [MAIN, 'config', ...args], {
-    env: { HOLDFAST_ENV_FILE: '/dev/null', HOLDFAST_ADMIN_KEY: ADMIN_KEY, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
-  })
-  const run = { code: 0, stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk) => {
-    run.stdout += chunk
-  })
-  child.stderr.on('data', (chunk) => {
-    run.stderr += chunk
-  })
-  const [code] = await once(child, 'close')
-  return { ...run, code }
+function config(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
+  return runHoldfast(['config', ...args], { HOLDFAST_ADMIN_KEY: ADMIN_KEY, ...env })
 }
 
 /** A folder with these files, gone with the test. */

@@ -3,10 +3,19 @@ import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+/** What a Holdfast process gets of our environment. */
+export const INHERITED: Readonly<Record<string, string>> = Object.fromEntries(
+  ['PATH', 'HOME', 'NODE_COMPILE_CACHE'].flatMap((name) => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  }),
+)
 
 /** A line that a Holdfast process logged. */
 export interface LogLine {
@@ -40,14 +49,14 @@ export function startHoldfast(
   inherit: readonly number[] = [],
 ): HoldfastProcess {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
+    env: { ...INHERITED, ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...inherit],
   }) as ChildProcess & { stdout: Readable; stderr: Readable }
   const lines: LogLine[] = []
   const events = new EventEmitter().setMaxListeners(0)
   let errorText = ''
-  createInterface({ input: child.stdout }).on('line', (text) => {
-    const line = parseLine(text)
+  createInterface({ input: child.stdout }).on('line', (written) => {
+    const line = parseLine(written)
     lines.push(line)
     events.emit('line', line)
   })
@@ -104,6 +113,31 @@ export function startHoldfast(
   }
 }
 
+/** What a verb that comes to its end has said. */
+export interface Outcome {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs `holdfast <args>` to its end, with only these settings. */
+export async function runHoldfast(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...INHERITED, HOLDFAST_ENV_FILE: '/dev/null', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  })
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ])
+  return { code, stdout, stderr }
+}
+
 /** Processes that this one has started; none where /proc does not tell. */
 function childrenOf(pid: number | undefined): number[] {
   try {
@@ -122,10 +156,10 @@ export function endProcess(pid: number): void {
   }
 }
 
-function parseLine(text: string): LogLine {
+function parseLine(written: string): LogLine {
   try {
-    return JSON.parse(text)
+    return JSON.parse(written)
   } catch {
-    return { level: 'text', msg: text }
+    return { level: 'text', msg: written }
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import { CredentialKeys } from '../../src/control/credential-keys.ts'
 import type { ResourceBody } from '../../src/model/resource-kind.ts'
 import type { Snapshot } from '../../src/model/snapshot.ts'
@@ -82,6 +82,81 @@ test('no two consumers get the same key, be it encrypted or not', async (t) => {
     await put('/consumers?gateway_group_id=other', consumer('eve', keyAuth('k1'))),
     'taken',
   )
+})
+
+suite('keys in writes of many objects', () => {
+  const put = (id: string, plugins: object) => {
+    const kind = id.includes('/') ? 'credentials' : 'consumers'
+    return { op: 'put', kind, id, body: { plugins } }
+  }
+  const remove = (id: string) => ({ op: 'delete', kind: 'consumers', id })
+  const found = (owner: string) => `duplicate key of plugin key-auth found with ${owner}`
+  const start = async (t: TestContext) => {
+    const { send } = await startAdminApi(t, { validator: admittedResources, secrets })
+    const bulk = async (...changes: object[]) => {
+      const { status, body } = await send('POST', '/holdfast/v1/bulk', { changes })
+      if (status === 200) return 'taken'
+      const results = body.results as { id: string; error: string }[]
+      return results.map(({ id, error }) => `${id}: ${error}`)
+    }
+    return { send, bulk }
+  }
+
+  test('a bulk may not give one key to two, and names both', async (t) => {
+    const { bulk } = await start(t)
+    assert.deepEqual(await bulk(put('ann', keyAuth('k1')), put('bob', keyAuth('k1'))), [
+      `ann: ${found('consumer: bob')}`,
+      `bob: ${found('consumer: ann')}`,
+    ])
+    const credential = put('ann/credentials/c', keyAuth('k1'))
+    assert.deepEqual(await bulk(put('ann', {}), credential, put('bob', keyAuth('k1'))), [
+      `ann/credentials/c: ${found('consumer: bob')}`,
+      `bob: ${found('credential: c of consumer: ann')}`,
+    ])
+    // What was refused has left nothing behind. A consumer may have what its credentials have.
+    assert.equal(await bulk(put('ann', keyAuth('k1')), credential), 'taken')
+  })
+
+  test('nor one that is stored, whoever wrote it', async (t) => {
+    const { bulk, send } = await start(t)
+    await send('PUT', '/consumers', consumer('ann', keyAuth('k1')))
+    assert.equal(await bulk(put('bob', keyAuth('k2'))), 'taken')
+    assert.deepEqual(await bulk(put('cid', keyAuth('k1')), put('dan', keyAuth('k2'))), [
+      `cid: ${found('consumer: ann')}`,
+      `dan: ${found('consumer: bob')}`,
+    ])
+    const single = await send('PUT', '/consumers', consumer('cid', keyAuth('k2')))
+    assert.equal(single.body.error_msg, found('consumer: bob'))
+  })
+
+  test('it may pass keys on', async (t) => {
+    const { bulk } = await start(t)
+    assert.equal(await bulk(put('ann', keyAuth('k1')), put('bob', keyAuth('k2'))), 'taken')
+    assert.equal(await bulk(put('ann', keyAuth('k2')), put('bob', keyAuth('k1'))), 'taken')
+    assert.equal(await bulk(put('cid', keyAuth('k2')), remove('ann')), 'taken')
+  })
+
+  test('a whole configuration may not either', async (t) => {
+    const { send } = await start(t)
+    const consumers = [consumer('ann', keyAuth('k1')), consumer('bob', keyAuth('k1'))]
+    const refused = await send('PUT', '/configs', { consumers }, { 'x-digest': 'd' })
+    assert.equal(refused.status, 400)
+    assert.equal(refused.body.error_msg, found('consumer: bob'))
+    assert.deepEqual(
+      refused.body.errors.map((problem: { resource_id: string }) => problem.resource_id),
+      ['ann', 'bob'],
+    )
+  })
+
+  test('a write that is refused leaves known what was there', async (t) => {
+    const { send } = await start(t)
+    await send('PUT', '/consumers', consumer('ann', keyAuth('k1')))
+    const dangling = { ...consumer('ann', keyAuth('k2')), group_id: 'none' }
+    assert.equal((await send('PUT', '/consumers', dangling)).status, 400)
+    const other = await send('PUT', '/consumers', consumer('bob', keyAuth('k1')))
+    assert.equal(other.body.error_msg, found('consumer: ann'))
+    assert.equal((await send('PUT', '/consumers', consumer('bob', keyAuth('k2')))).status, 201)
+  })
 })
 
 suite('CredentialKeys', () => {

@@ -1,5 +1,8 @@
+import { CredentialHolders } from '../../control/credential-holders.ts'
+import { credentialKeysIn, describeDuplicate, isOneConsumer } from '../../control/credential-key.ts'
 import { RESOURCE_DEFINITIONS } from '../../control/resource-definitions.ts'
-import type { ResourceBody } from '../../model/resource-kind.ts'
+import { isOfConsumer, type ResourceBody } from '../../model/resource-kind.ts'
+import { pluginRegistry } from '../../plugins/registry.ts'
 import { type ConfigProblem, type FileObject, nameOf, problemOf } from './config-object.ts'
 import { createFileView } from './file-view.ts'
 import { wantedForm } from './normal-form.ts'
@@ -42,6 +45,7 @@ export async function checkConfig(
     } else problems.push(problemOf(object, pathOfReason(normal.reason), normal.reason))
     await onObject(n + 1, objects.length)
   }
+  problems.push(...duplicateKeys(checked.values()))
   const view = createFileView(checked)
   for (const object of checked.values()) {
     problems.push(...checkReferences(object, first, checked, selection))
@@ -56,6 +60,25 @@ function duplicate(object: FileObject, { source, path }: FileObject): ConfigProb
   const { line, column } = source.document.locate(path)
   const message = `there is an object of this id in ${source.file}:${line}:${column} too`
   return problemOf(object, [], message)
+}
+
+/** Keys by which the gateways could not tell consumers apart; encrypted ones are unknown here. */
+function duplicateKeys(objects: Iterable<CheckedObject>): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const holders = new CredentialHolders()
+  for (const object of objects) {
+    const { kind, id, normal } = object
+    if (!isOfConsumer(kind)) continue
+    const keys = credentialKeysIn(normal, pluginRegistry.find)
+    for (const key of keys) {
+      const other = holders.of('', key).find((holder) => !isOneConsumer(object, holder))
+      if (other === undefined) continue
+      const path = ['plugins', key.plugin, key.attribute]
+      problems.push(problemOf(object, path, describeDuplicate(key, other)))
+    }
+    holders.set({ group: '', kind, id }, keys)
+  }
+  return problems
 }
 
 /** References to objects outside the selection may lead to what is on the control plane. */

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino'
-import type { ResourceBody } from '../../model/resource-kind.ts'
+import { isOfConsumer, type ResourceBody } from '../../model/resource-kind.ts'
 import type { ConfigRepository, ConfigTransaction } from '../../store/config-repository.ts'
 import type { ResourceSecrets } from '../../support/resource-secrets.ts'
 import { TimeSlice } from '../../support/time-slice.ts'
 import type { ResourceValidator } from '../../support/validate-resource.ts'
+import type { CredentialKeys } from '../credential-keys.ts'
 import type { ChangeProblem, ChangeResult, CheckedChange } from './change-set.ts'
 import type { PlannedObject } from './final-view.ts'
 import { planChanges } from './plan-changes.ts'
@@ -15,6 +16,7 @@ export interface ChangesDeps {
   repository: Pick<ConfigRepository, 'write'>
   validator: ResourceValidator
   secrets: ResourceSecrets
+  credentialKeys: Pick<CredentialKeys, 'in' | 'suspects' | 'has' | 'note'>
   log: Logger
   /** Milliseconds since the epoch. */
   now: () => number
@@ -47,13 +49,19 @@ export async function applyChanges<R = never>(
 ): Promise<ChangesOutcome<R>> {
   const { repository, log, onWritten } = deps
 
+  let written: readonly PlannedObject[] = []
+
   async function plan(tx: ConfigTransaction): Promise<ChangesOutcome<R>> {
     const decided = await decide(tx)
     if ('refuse' in decided) return { ok: false, refuse: decided.refuse }
-    const { objects, results, problems } = await planChanges(tx, decided.changes, deps)
+    const { objects, results, problems } = await planChanges(tx, decided.changes, {
+      ...deps,
+      group,
+    })
     if (problems.length > 0) return { ok: false, problems }
     if (!dryRun) {
-      await writeObjects(tx, objects.values(), deps)
+      written = [...objects.values()]
+      await writeObjects(tx, written, deps)
       await also?.(tx)
     }
     return { ok: true, revision: tx.revision, changed: objects.size, results }
@@ -66,7 +74,21 @@ export async function applyChanges<R = never>(
   const { revision } = mark
   log.info({ group, revision, changes: result.changed, actor }, 'changes written')
   onWritten?.(group)
+  await noteKeys(group, written, deps)
   return { ...result, revision }
+}
+
+/** The mirror says it too, some time later. */
+async function noteKeys(
+  group: string,
+  written: readonly PlannedObject[],
+  { credentialKeys }: ChangesDeps,
+): Promise<void> {
+  const slice = new TimeSlice()
+  for (const { kind, id, value } of written) {
+    if (isOfConsumer(kind)) credentialKeys.note({ group, kind, id }, value ?? undefined)
+    if (slice.due) await slice.pause()
+  }
 }
 
 async function writeObjects(

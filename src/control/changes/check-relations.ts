@@ -3,21 +3,16 @@ import { TimeSlice } from '../../support/time-slice.ts'
 import { checkOwner, checkReferences, describeUse } from '../references.ts'
 import { RESOURCE_DEFINITIONS } from '../resource-definitions.ts'
 import { keyOfObject } from './change-set.ts'
-import { FinalView, type PlannedObject } from './final-view.ts'
+import { checkKeys, type KeyChecks } from './check-keys.ts'
+import { FinalView, type Planned, type PlannedObject, type PlanProblem } from './final-view.ts'
 import { referrersOf } from './referrers.ts'
-
-type Planned = ReadonlyMap<string, PlannedObject>
-
-interface Problem {
-  object: PlannedObject
-  problem: string
-}
 
 /** Finds what does not fit together once all changes are made. */
 export async function* checkRelations(
   tx: ConfigTransaction,
   planned: Planned,
-): AsyncGenerator<Problem> {
+  keyChecks: KeyChecks,
+): AsyncGenerator<PlanProblem> {
   const view = new FinalView(tx, planned)
   const slice = new TimeSlice()
   for (const object of planned.values()) {
@@ -26,6 +21,7 @@ export async function* checkRelations(
     if (slice.due) await slice.pause()
   }
   yield* checkDeletes(tx, planned)
+  yield* checkKeys(tx, view, planned, keyChecks)
 }
 
 async function checkPut(
@@ -42,7 +38,7 @@ async function checkPut(
 }
 
 /** Who goes on referring to what is deleted. An object that is put too has been told already. */
-async function* checkDeletes(tx: ConfigTransaction, planned: Planned): AsyncGenerator<Problem> {
+async function* checkDeletes(tx: ConfigTransaction, planned: Planned): AsyncGenerator<PlanProblem> {
   const gone = new Map([...planned].filter(([, { value }]) => value === null))
   for await (const referrer of referrersOf(tx, [...gone.values()])) {
     if (planned.has(keyOfObject(referrer))) continue

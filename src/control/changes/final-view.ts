@@ -15,16 +15,25 @@ export interface PlannedObject {
   stored: StoredResource | undefined
 }
 
+/** By `kind/id`. */
+export type Planned = ReadonlyMap<string, PlannedObject>
+
+/** What is wrong with an object, beside the others. */
+export interface PlanProblem {
+  object: PlannedObject
+  problem: string
+}
+
 /**
  * The configuration as it will be: what the planned changes leave, over what is stored. References
  * are checked against it, so that the order of the changes does not matter.
  */
 export class FinalView implements ConfigView {
   readonly #tx: ConfigTransaction
-  readonly #planned: ReadonlyMap<string, PlannedObject>
+  readonly #planned: Planned
   readonly #lists = new Map<ResourceKind, Promise<StoredResource[]>>()
 
-  constructor(tx: ConfigTransaction, planned: ReadonlyMap<string, PlannedObject>) {
+  constructor(tx: ConfigTransaction, planned: Planned) {
     this.#tx = tx
     this.#planned = planned
   }

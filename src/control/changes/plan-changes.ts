@@ -10,15 +10,16 @@ import { RESOURCE_DEFINITIONS } from '../resource-definitions.ts'
 import type { ChangeProblem, ChangeResult, CheckedChange } from './change-set.ts'
 import { keyOfObject } from './change-set.ts'
 import { type ObjectChecks, validObject } from './check-changes.ts'
+import type { KeyChecks } from './check-keys.ts'
 import { checkRelations } from './check-relations.ts'
-import type { PlannedObject } from './final-view.ts'
+import type { Planned, PlannedObject } from './final-view.ts'
 import { withHidden } from './hidden-fields.ts'
 import { referrersOf } from './referrers.ts'
 
 /** What a set of changes comes to, compared with what is stored. */
 export interface Plan {
   /** What has to be written. */
-  objects: ReadonlyMap<string, PlannedObject>
+  objects: Planned
   results: ChangeResult[]
   /** With any of these, nothing must be written. */
   problems: ChangeProblem[]
@@ -28,7 +29,7 @@ export interface Plan {
 export async function planChanges(
   tx: ConfigTransaction,
   changes: readonly CheckedChange[],
-  checks: ObjectChecks,
+  checks: ObjectChecks & KeyChecks,
 ): Promise<Plan> {
   await tx.prefetch(changes)
   const plan = { objects: new Map<string, PlannedObject>(), results: [], problems: [] } as {
@@ -58,7 +59,7 @@ export async function planChanges(
   if (plan.problems.length > 0) return plan
   await addParts(tx, plan.objects)
   await tx.prefetch(referredTo(plan.objects))
-  for await (const { object, problem } of checkRelations(tx, plan.objects)) {
+  for await (const { object, problem } of checkRelations(tx, plan.objects, checks)) {
     const { kind, id } = object
     plan.problems.push({ index: indexes.get(keyOfObject(object)) ?? -1, kind, id, error: problem })
   }
@@ -109,7 +110,7 @@ async function addParts(tx: ConfigTransaction, objects: Map<string, PlannedObjec
   }
 }
 
-function referredTo(objects: ReadonlyMap<string, PlannedObject>): ResourceKey[] {
+function referredTo(objects: Planned): ResourceKey[] {
   const keys = new Map<string, ResourceKey>()
   for (const { kind, id, value } of objects.values()) {
     if (value === null) continue

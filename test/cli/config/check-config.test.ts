@@ -116,6 +116,11 @@ suite('files of configuration', () => {
       says: 'a.yaml:4:5: error: upstreams/u: invalid configuration: additional properties forbidden, found nodez',
     },
     {
+      name: 'a key of two consumers',
+      file: 'consumers:\n  - username: ann\n    plugins: {key-auth: {key: k}}\n  - username: bob\n    plugins: {key-auth: {key: k}}\n',
+      says: 'a.yaml:5:26: error: consumers/bob: duplicate key of plugin key-auth found with consumer: ann',
+    },
+    {
       name: 'a plugin that does not exist',
       file: 'consumers:\n  - username: u\n    plugins:\n      no-such-plugin: {}\n',
       says: 'a.yaml:4:7: error: consumers/u: invalid plugins configuration: unknown plugin [no-such-plugin]',

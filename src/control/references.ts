@@ -30,6 +30,28 @@ async function checkTarget(
   return target === undefined ? 'response code: 404' : check?.(target.body)
 }
 
+/** Who refers to an object and can't do with what it becomes. Inside the transaction. */
+export async function checkReferrers(
+  tx: Pick<ConfigTransaction, 'referrers'>,
+  { kind, label, nature }: ResourceDefinition,
+  body: ResourceBody,
+  stored: ResourceBody | undefined,
+): Promise<string | undefined> {
+  if (nature === undefined || stored === undefined || nature(body) === nature(stored)) {
+    return undefined
+  }
+  const id = String(body.id)
+  for (const referrer of await tx.referrers([{ kind, id }])) {
+    const { references } = RESOURCE_DEFINITIONS[referrer.kind]
+    for (const to of references(referrer.body)) {
+      const problem = to.kind === kind && to.id === id ? to.check?.(body) : undefined
+      if (problem === undefined) continue
+      return `can not change this ${label}, ${userOf(referrer, kind, id)} is still using it: ${problem}`
+    }
+  }
+  return undefined
+}
+
 /** Who still refers to an object that is about to be deleted, in APISIX's words. Inside the transaction. */
 export async function checkNotReferenced(
   tx: ConfigTransaction,

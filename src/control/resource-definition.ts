@@ -27,6 +27,8 @@ export interface ResourceDefinition {
   references(body: ResourceBody): Reference[]
   /** The object that this one is a part of: must be there, and takes its parts with it when it goes. */
   owner?(id: string): { kind: ResourceKind; id: string }
+  /** What objects that refer to this one depend on, see `check` of a Reference; default: its being there. */
+  nature?(body: ResourceBody): unknown
   /** Rules that need the other objects of the group; returns what is wrong. */
   check?(view: ConfigView, id: string, body: ResourceBody): Promise<string | undefined>
   /** Fields that no answer contains. */
@@ -71,6 +73,7 @@ function checkProtocol(route: ResourceBody, superior: ResourceBody): string | un
     : `protocol mismatch: subordinate protocol [${own}] does not match superior protocol [${other}]`
 }
 
-function protocolOf(route: ResourceBody): string | undefined {
+/** The protocol that a stream route speaks, by name. */
+export function protocolOf(route: ResourceBody): string | undefined {
   return (route['protocol'] as { name?: string } | undefined)?.name
 }

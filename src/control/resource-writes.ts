@@ -9,7 +9,13 @@ import type { ConfigWriter, Outcome } from './config-writer.ts'
 import type { CredentialKeys } from './credential-keys.ts'
 import { mergePatch, replaceAt } from './merge-patch.ts'
 import { checkPreconditions } from './preconditions.ts'
-import { checkNotReferenced, checkOwner, checkReferences, deleteWithParts } from './references.ts'
+import {
+  checkNotReferenced,
+  checkOwner,
+  checkReferences,
+  checkReferrers,
+  deleteWithParts,
+} from './references.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
 import { wholeId } from './resource-path.ts'
 
@@ -147,7 +153,9 @@ export function createResourceWrites(
     const orphan = await checkOwner(tx, definition, id)
     if (orphan) return { op: 'none', answer: refusal(404, orphan) }
     const problem =
-      (await checkReferences(tx, definition, value)) ?? (await definition.check?.(tx, id, value))
+      (await checkReferences(tx, definition, value)) ??
+      (await checkReferrers(tx, definition, value, stored?.body)) ??
+      (await definition.check?.(tx, id, value))
     if (problem) return { op: 'none', answer: refuse(problem) }
     const sealed = secrets.seal(kind, value, stored?.body)
     tx.put(kind, id, sealed)

@@ -123,4 +123,33 @@ suite('references of the Admin API', () => {
       /subordinate protocol \[dubbo\] does not match .*\[redis\]/,
     )
   })
+
+  test('keep a target what its referrers need', async (t) => {
+    const { send } = await startAdminApi(t, { validator })
+    const inBulk = (kind: string, id: string, body: object) =>
+      send('POST', '/holdfast/v1/bulk', { changes: [{ op: 'put', kind, id, body }] })
+    const client = { cert, key, type: 'client' }
+    const tls = { client_cert_id: 't' }
+    await send('PUT', '/ssls/t', client)
+    await send('PUT', '/upstreams/u', { ...upstream, tls })
+    const server = { cert, key, sni: 'a.test' }
+    const reason = 'can not change this ssl, upstream [u] is still using it: wrong ssl type'
+    assert.deepEqual((await send('PUT', '/ssls/t', server)).body, { error_msg: reason })
+    assert.equal((await send('PATCH', '/ssls/t', { type: 'server', sni: 'b' })).status, 400)
+    assert.equal((await inBulk('ssls', 't', server)).body.results[0].error, reason)
+    assert.equal((await send('PUT', '/ssls/t', { ...client, labels: { a: 'b' } })).status, 200)
+
+    // Both at once are fine: it is the outcome that counts.
+    const changes = [
+      { op: 'put', kind: 'ssls', id: 't', body: server },
+      { op: 'put', kind: 'upstreams', id: 'u', body: upstream },
+    ]
+    const both = await send('POST', '/holdfast/v1/bulk', { changes })
+    assert.equal(both.status, 200, JSON.stringify(both.body))
+
+    await send('PUT', '/stream_routes/1', superior)
+    await send('PUT', '/stream_routes/2', { protocol: { name: 'redis', superior_id: 1 } })
+    const other = await send('PUT', '/stream_routes/1', { protocol: { name: 'dubbo' } })
+    assert.match(other.body.error_msg, /^can not change this stream route, stream route \[2\]/)
+  })
 })

@@ -1,6 +1,6 @@
 import type { ConfigTransaction } from '../../store/config-repository.ts'
 import { TimeSlice } from '../../support/time-slice.ts'
-import { checkOwner, checkReferences, describeUse } from '../references.ts'
+import { checkOwner, checkReferences, checkReferrers, describeUse } from '../references.ts'
 import { RESOURCE_DEFINITIONS } from '../resource-definitions.ts'
 import { keyOfObject } from './change-set.ts'
 import { checkKeys, type KeyChecks } from './check-keys.ts'
@@ -26,13 +26,14 @@ export async function* checkRelations(
 
 async function checkPut(
   view: FinalView,
-  { kind, id, value }: PlannedObject,
+  { kind, id, value, stored }: PlannedObject,
 ): Promise<string | undefined> {
   if (value === null) return undefined
   const definition = RESOURCE_DEFINITIONS[kind]
   return (
     (await checkOwner(view, definition, id)) ??
     (await checkReferences(view, definition, value)) ??
+    (await checkReferrers(view, definition, value, stored?.body)) ??
     (await definition.check?.(view, id, value))
   )
 }

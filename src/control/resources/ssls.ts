@@ -7,4 +7,5 @@ export const ssls = defineResource({
   unsupported: [],
   hidden: ['key', 'keys'],
   notServed: true,
+  nature: ({ type }) => type,
 })

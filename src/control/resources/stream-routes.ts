@@ -1,4 +1,4 @@
-import { defineResource } from '../resource-definition.ts'
+import { defineResource, protocolOf } from '../resource-definition.ts'
 
 export const streamRoutes = defineResource({
   kind: 'stream_routes',
@@ -6,4 +6,5 @@ export const streamRoutes = defineResource({
   key: 'id',
   unsupported: ['PATCH'],
   notServed: true,
+  nature: protocolOf,
 })

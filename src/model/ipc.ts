@@ -49,10 +49,13 @@ export interface WorkerSettings {
     maxBodyBytes: number
     /** Most of a body that plugins may hold in memory. */
     maxBufferedBodyBytes: number
+    /** Of all bodies of one worker together; beyond: 503. */
+    maxBufferedBytes: number
     headerTimeoutMs: number
     bodyTimeoutMs: number
     keepAliveTimeoutMs: number
     sendTimeoutMs: number
+    halfCloseTimeoutMs: number
     maxRequestsPerConnection: number
     underscoresInHeaders: 'reject' | 'drop' | 'allow'
     /** Client connections of one worker; beyond: 503. */
@@ -111,6 +114,8 @@ export interface WorkerStats {
   /** Share of the new requests that is being shed, 0 to 1. */
   shedShare: number
   bytesSent: number
+  /** Of bodies that are held in memory. */
+  bufferedBytes: number
   upstreamRetries: number
   upstreamErrors: Record<string, number>
   /** Plugins that threw, by their name. */

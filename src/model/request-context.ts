@@ -114,7 +114,8 @@ export interface RequestContext {
 
   /**
    * Reads the whole body, to a limit; it is sent on from memory then.
-   * @throws RequestTooLargeError beyond `maxBytes`: the client gets 413.
+   * @throws RequestTooLargeError beyond `maxBytes`: the client gets 413; BodyMemoryError when the
+   * bodies of others have all the memory: it gets 503.
    */
   readBody(maxBytes?: number): Promise<Buffer>
   /** Gives up on a body that turns out to be larger, announced or not: the client gets 413. */
@@ -123,6 +124,11 @@ export interface RequestContext {
   replaceBody(body: Buffer): void
   /** Hears of the body's bytes as they pass on to the node, without holding anything up. */
   observeBody(observer: Pick<BodySink, 'onEnd' | 'onError'> & { onData(chunk: Buffer): void }): void
+  /**
+   * Takes `bytes` of the memory for all bodies that a worker holds; they are given back when the
+   * request is over. False = there is none left: hold no more. `readBody` does it by itself.
+   */
+  holdMemory(bytes: number): boolean
 
   /** A value that a plugin left for others: `$name` in templates and conditions. */
   getVariable(name: string): string | undefined

@@ -3,12 +3,13 @@ import { ConfigError } from '../model/errors.ts'
 import { compileExpression } from '../support/expression/expression.ts'
 import { setField } from '../support/header-fields.ts'
 import {
+  type BodyFilter,
   definePlugin,
   type PluginHost,
   type RequestContext,
   type ResponseHead,
 } from './contract.ts'
-import { compileBodyChanges, holdBody } from './rewriting/body-changes.ts'
+import { compileBodyChanges, holdBody, mustHold } from './rewriting/body-changes.ts'
 import { type ContentDecoder, findDecoder } from './rewriting/content-decoder.ts'
 import {
   clearBodyFields,
@@ -127,9 +128,9 @@ export default definePlugin({
     if (filter === undefined) return { headerFilter }
     return {
       headerFilter,
-      bodyFilter(_request, head) {
+      bodyFilter(request, head) {
         const decoder = decoders.get(head)
-        return decoder && filter(decoder)
+        return decoder && filter(decoder, (bytes) => request.holdMemory(bytes))
       },
     }
   },
@@ -151,12 +152,16 @@ function compileFilter(
   filters: readonly Static<typeof Filter>[],
   limit: number,
   host: PluginHost,
-): (decoder: ContentDecoder) => ReturnType<typeof holdBody> {
+): (decoder: ContentDecoder, holdMemory: RequestContext['holdMemory']) => BodyFilter {
   const change = compileBodyChanges(filters, host.jobs)
-  return (decoder) =>
-    holdBody(limit, (bytes) => {
+  return (decoder, holdMemory) =>
+    holdBody(limit, holdMemory, (bytes) => {
       const decoded = decoder(bytes)
-      return Buffer.isBuffer(decoded) ? change(decoded) : decoded.then(change)
+      if (Buffer.isBuffer(decoded)) return change(decoded)
+      return decoded.then((plain) => {
+        mustHold(holdMemory, plain.length)
+        return change(plain)
+      })
     })
 }
 

@@ -169,6 +169,11 @@ export function createMetrics(parts: StatusParts): Metrics {
     'reason',
     (s) => Object.entries({ ...s.supervisor.stats.shed, 'hand-over': s.refusedConnections() }),
   )
+  gauge(
+    'http_buffered_bytes',
+    'Bytes of bodies that workers hold in memory, for plugins that want them.',
+    (s) => s.supervisor.stats.bufferedBytes,
+  )
   counter('http_sent_bytes_total', 'Response body bytes sent.', (s) => s.supervisor.stats.bytesSent)
   counter(
     'dns_failures_total',

@@ -98,10 +98,13 @@ function toGatewaySettings(values: Static<typeof GATEWAY_SCHEMA>, envFile: strin
       maxBodyBytes: values.HOLDFAST_HTTP_MAX_BODY_BYTES,
       /** Most of a body that plugins may hold in memory. */
       maxBufferedBodyBytes: values.HOLDFAST_HTTP_MAX_BUFFERED_BODY_BYTES,
+      /** Of all bodies of one worker; undefined = a share of what it may hold. */
+      maxBufferedBytes: values.HOLDFAST_HTTP_MAX_BUFFERED_BYTES,
       headerTimeoutMs: values.HOLDFAST_HTTP_HEADER_TIMEOUT_MS,
       bodyTimeoutMs: values.HOLDFAST_HTTP_BODY_TIMEOUT_MS,
       keepAliveTimeoutMs: values.HOLDFAST_HTTP_KEEPALIVE_TIMEOUT_MS,
       sendTimeoutMs: values.HOLDFAST_HTTP_SEND_TIMEOUT_MS,
+      halfCloseTimeoutMs: values.HOLDFAST_HTTP_HALF_CLOSE_TIMEOUT_MS,
       maxRequestsPerConnection: values.HOLDFAST_HTTP_MAX_REQUESTS_PER_CONNECTION,
       underscoresInHeaders: values.HOLDFAST_HTTP_UNDERSCORES_IN_HEADERS,
       maxConnections: values.HOLDFAST_HTTP_MAX_CONNECTIONS,

@@ -1,8 +1,6 @@
 import { GatewayError } from '../model/errors.ts'
 import type { BodySink, BodySource, RawHeaders } from '../model/http-message.ts'
-
-/** So many are merged into one: a body that drips in byte by byte would cost a hundred times its size. */
-const MAX_PIECES = 256
+import { HeldBody } from './held-body.ts'
 
 /** The client's body is larger than what may be held in memory: answered with 413. */
 export class RequestTooLargeError extends GatewayError {
@@ -18,33 +16,50 @@ export class RequestAbortedError extends GatewayError {
   }
 }
 
-/** The client sent too much, or left: no failure of anything here. */
-export function isClientsFault(error: unknown): boolean {
-  return error instanceof RequestTooLargeError || error instanceof RequestAbortedError
+/** Other bodies have all the memory that there is for them: answered with 503. */
+export class BodyMemoryError extends GatewayError {
+  constructor() {
+    super('GW_REQUEST_NO_MEMORY', 'no memory is left to hold the request body')
+  }
+}
+
+/** What a client gets when its body could not be had; undefined for any other failure. */
+export function statusOfBodyError(error: unknown): 413 | 503 | undefined {
+  if (error instanceof RequestTooLargeError) return 413
+  return error instanceof BodyMemoryError ? 503 : undefined
+}
+
+/** The body could not be had: no failure of whoever wanted it. */
+export function isBodyError(error: unknown): boolean {
+  return error instanceof RequestAbortedError || statusOfBodyError(error) !== undefined
 }
 
 /**
- * Reads a body to its end.
- * @throws RequestTooLargeError as soon as it is known; RequestAbortedError when the client leaves.
+ * Reads a body to its end. `hold` asks for memory, before it is used.
+ * @throws RequestTooLargeError or BodyMemoryError as soon as it is known; RequestAbortedError when
+ * the client leaves.
  */
-export function readWhole(source: BodySource, maxBytes: number): Promise<Buffer> {
+export function readWhole(
+  source: BodySource,
+  maxBytes: number,
+  hold: (bytes: number) => boolean,
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (source.length !== undefined && source.length > maxBytes) {
       reject(new RequestTooLargeError(maxBytes))
       return
     }
-    const chunks: Buffer[] = []
-    let merged = 0
-    let size = 0
+    const body = new HeldBody(source.length ?? maxBytes, hold)
+    let room = maxBytes
+    let failed = false
     source.start({
       onData(chunk) {
-        size += chunk.length
-        if (size > maxBytes) reject(new RequestTooLargeError(maxBytes))
-        else chunks.push(chunk)
-        if (chunks.length - merged > MAX_PIECES) chunks.push(Buffer.concat(chunks.splice(merged++)))
-        return size <= maxBytes
+        room -= chunk.length
+        failed ||= room < 0 || !body.add(chunk)
+        if (failed) reject(room < 0 ? new RequestTooLargeError(maxBytes) : new BodyMemoryError())
+        return !failed
       },
-      onEnd: () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
+      onEnd: () => resolve(body.bytes),
       onError: (error) => {
         // That of a limit which somebody else has set.
         const tooLarge = error instanceof RequestTooLargeError

@@ -4,6 +4,7 @@ import { endToEndHeaders } from '../http/forwarding.ts'
 import type { BodySource, ClientConnection, RawHeaders } from '../model/http-message.ts'
 import type { ConsumerFacts, RouteFacts, UpstreamFacts } from '../model/request-context.ts'
 import { fieldValue } from '../support/header-fields.ts'
+import type { BodyBudget } from './body-budget.ts'
 import {
   type BodyObserver,
   bodyFromMemory,
@@ -40,7 +41,10 @@ export class GatewayRequest implements Identified {
   recording = false
   answeredByNode = false
   bodyBytes: Buffer | undefined
-  readonly #maxBodyBytes: number
+  readonly #budget: BodyBudget
+  /** Of the budget. */
+  #heldBytes = 0
+  #over = false
   #id: string | undefined
   #body: BodySource | undefined
   /** Under way, or over: a body flows once, whoever asks for it. */
@@ -54,13 +58,13 @@ export class GatewayRequest implements Identified {
   #variables: Map<string, string> | undefined
   #upstream: UpstreamRecord | undefined
 
-  /** @param maxBodyBytes Most that `readBody` holds in memory. */
+  /** @param budget What `readBody` may hold in memory. */
   constructor(
     exchange: Exchange,
     path: string,
     host: string,
     trusted: boolean,
-    maxBodyBytes: number,
+    budget: BodyBudget,
   ) {
     this.exchange = exchange
     this.path = path
@@ -68,7 +72,7 @@ export class GatewayRequest implements Identified {
     this.trusted = trusted
     this.method = exchange.method
     this.#body = exchange.body
-    this.#maxBodyBytes = maxBodyBytes
+    this.#budget = budget
   }
 
   get id(): string {
@@ -186,7 +190,7 @@ export class GatewayRequest implements Identified {
   get mayReadBody(): boolean {
     const body = this.#body
     if (body === undefined || this.bodyBytes !== undefined) return false
-    return (body.length ?? 0) <= this.#maxBodyBytes
+    return (body.length ?? 0) <= this.#budget.maxBodyBytes
   }
 
   get body(): BodySource | undefined {
@@ -217,11 +221,11 @@ export class GatewayRequest implements Identified {
     }
   }
 
-  async readBody(maxBytes = this.#maxBodyBytes): Promise<Buffer> {
+  async readBody(maxBytes = this.#budget.maxBodyBytes): Promise<Buffer> {
     if (this.bodyBytes !== undefined) return this.bodyBytes
     const body = this.#body
     if (body === undefined) return Buffer.alloc(0)
-    const limit = Math.min(maxBytes, this.#maxBodyBytes)
+    const limit = Math.min(maxBytes, this.#budget.maxBodyBytes)
     if (body.length !== undefined && body.length > limit) throw new RequestTooLargeError(limit)
     this.#reading ??= this.#readWhole(body, limit)
     return this.#reading
@@ -229,7 +233,7 @@ export class GatewayRequest implements Identified {
 
   async #readWhole(body: BodySource, limit: number): Promise<Buffer> {
     try {
-      const bytes = await readWhole(body, limit)
+      const bytes = await readWhole(body, limit, (size) => this.holdMemory(size))
       // Unless somebody has put another body in place meanwhile.
       if (this.bodyBytes === undefined) this.replaceBody(bytes)
       return this.bodyBytes ?? bytes
@@ -251,6 +255,20 @@ export class GatewayRequest implements Identified {
 
   observeBody(observer: BodyObserver): void {
     if (this.#body !== undefined) this.#body = observedBody(this.#body, observer)
+  }
+
+  holdMemory(bytes: number): boolean {
+    // Nobody would give it back.
+    if (this.#over || !this.#budget.take(bytes, this.#heldBytes)) return false
+    this.#heldBytes += bytes
+    return true
+  }
+
+  /** The exchange is over: what it held of the budget is others'. */
+  release(): void {
+    this.#over = true
+    if (this.#heldBytes > 0) this.#budget.giveBack(this.#heldBytes)
+    this.#heldBytes = 0
   }
 
   getVariable(name: string): string | undefined {

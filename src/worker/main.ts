@@ -17,6 +17,7 @@ import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { createAccessLog } from './access-log/access-log.ts'
+import { BodyBudget } from './body-budget.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
 import { HealthTable } from './health/health-table.ts'
@@ -134,14 +135,16 @@ function createWorker(settings: WorkerSettings): Worker {
       beat()
     },
   })
-  const { maxBufferedBodyBytes } = settings.http
+  const { maxBufferedBodyBytes, maxBufferedBytes } = settings.http
+  const bodies = new BodyBudget(maxBufferedBodyBytes, maxBufferedBytes)
+  stats.bodies = bodies
   const serve = createRequestHandler({
     config,
     stats,
     log,
     isTrusted,
     normalizePath: createPathNormalizer(routing),
-    maxBufferedBodyBytes,
+    bodies,
     alwaysShowStatus: settings.upstream.alwaysShowStatus,
     accessLog: createAccessLog(settings.accessLog, { metrics, log }),
   })
@@ -176,7 +179,8 @@ function createWorker(settings: WorkerSettings): Worker {
     // After the connections that arrived in this turn have been taken.
     setImmediate(() => {
       engine.drain()
-      void engine.whenIdle().then(finish)
+      const idle = intake.whenSettled().then(() => engine.whenIdle())
+      void idle.then(finish)
     })
   }
 
@@ -200,6 +204,7 @@ function createWorker(settings: WorkerSettings): Worker {
   function drainAlone(): void {
     log.warn('primary is gone, worker drains')
     quota.disconnect()
+    setImmediate(() => intake.abandon())
     setTimeout(finish, settings.drainTimeoutMs)
     drain()
   }

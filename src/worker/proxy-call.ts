@@ -8,7 +8,7 @@ import type { Logger } from '../support/logger.ts'
 import { upstreamStatusHeader } from '../upstream/status-header.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { AccessLog } from './access-log/access-log.ts'
-import { RequestAbortedError, RequestTooLargeError } from './buffered-body.ts'
+import { RequestAbortedError, statusOfBodyError } from './buffered-body.ts'
 import type { GatewayRequest } from './gateway-request.ts'
 import type { BodyPipe } from './plugins/body-pipe.ts'
 import type { PlanChain } from './plugins/plan-chain.ts'
@@ -186,8 +186,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
     if (this.request.recording) this.request.upstreamRecord.noteEnd()
     // A response under way can't be taken back: cut it, so that it isn't taken for a whole one.
     if (this.request.exchange.responded) this.#cut()
-    else if (error.cause instanceof RequestTooLargeError) this.answerError(413)
-    else this.answerError(STATUS_OF[code] ?? 502)
+    else this.#answerFailure(error.cause, STATUS_OF[code] ?? 502)
   }
 
   /** A plugin's reply. `body` is what goes out of it. */
@@ -207,7 +206,14 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   failed(error: unknown): void {
     if (error instanceof RequestAbortedError) this.#cut()
     else if (this.request.exchange.responded) this.#cut()
-    else this.answerError(error instanceof RequestTooLargeError ? 413 : 500)
+    else this.#answerFailure(error, 500)
+  }
+
+  /** What became of the client's body says more than that it is missing. */
+  #answerFailure(error: unknown, otherwise: number): void {
+    const status = statusOfBodyError(error)
+    if (status === 503) this.#services.stats.countShed('body-memory')
+    this.answerError(status ?? otherwise)
   }
 
   #answerSelf(head: MutableHead, bytes: Buffer): void {
@@ -275,6 +281,7 @@ export class ProxyCall implements ResponseSink, PluginRunOwner {
   }
 
   #close(aborted: boolean): void {
+    this.request.release()
     const { status, bytesSent } = this.request.exchange
     this.#services.stats.countRequest(status === 0 ? CLIENT_CLOSED_REQUEST : status, bytesSent)
     if (aborted) {

@@ -1,6 +1,7 @@
 import type { Exchange, ExchangeHandler } from '../http/exchange.ts'
 import { hostOf } from '../routing/host.ts'
-import { isClientsFault } from './buffered-body.ts'
+import type { BodyBudget } from './body-budget.ts'
+import { isBodyError } from './buffered-body.ts'
 import type { ConfigHolder } from './config-holder.ts'
 import { replyError } from './error-reply.ts'
 import { GatewayRequest } from './gateway-request.ts'
@@ -13,7 +14,8 @@ interface RequestHandlerOptions extends CallServices {
   isTrusted(address: string): boolean
   /** Path for matching; undefined = 400. */
   normalizePath(target: string): string | undefined
-  maxBufferedBodyBytes: number
+  /** What bodies may take that are held in memory. */
+  bodies: BodyBudget
 }
 
 /**
@@ -23,12 +25,12 @@ interface RequestHandlerOptions extends CallServices {
  * those on a body that is announced as larger than what may be held are not met, as in APISIX.
  */
 export function createRequestHandler(options: RequestHandlerOptions): ExchangeHandler {
-  const { config, isTrusted, normalizePath, maxBufferedBodyBytes, log } = options
+  const { config, isTrusted, normalizePath, bodies, log } = options
   return (exchange: Exchange) => {
     const path = normalizePath(exchange.target)
     const trusted = isTrusted(exchange.connection.remoteAddress)
     const host = hostOf(exchange.authority)
-    const request = new GatewayRequest(exchange, path ?? '', host, trusted, maxBufferedBodyBytes)
+    const request = new GatewayRequest(exchange, path ?? '', host, trusted, bodies)
     const call = new ProxyCall(request, options)
     const table = config.current
     if (path === undefined) {
@@ -40,7 +42,7 @@ export function createRequestHandler(options: RequestHandlerOptions): ExchangeHa
         .readBody()
         .then(() => route(config.current ?? table, request, call))
         .catch((error: unknown) => {
-          if (!isClientsFault(error)) log.error({ err: error }, 'request failed')
+          if (!isBodyError(error)) log.error({ err: error }, 'request failed')
           call.failed(error)
         })
     } else {

@@ -18,6 +18,8 @@ export class StatsCollector {
   upstreamRetries = 0
   /** Whoever resolves names counts by itself. */
   names: { readonly failures: number; readonly failing: number } | undefined
+  /** Whoever holds bodies does too. */
+  bodies: { readonly heldBytes: number } | undefined
   #residentBytes = 0
 
   constructor() {
@@ -72,6 +74,7 @@ export class StatsCollector {
       upstreamErrors: Object.fromEntries(this.#upstreamErrors),
       pluginErrors: Object.fromEntries(this.#pluginErrors),
       eventLoopDelayP99Ms,
+      bufferedBytes: this.bodies?.heldBytes ?? 0,
       residentBytes: this.#readResidentBytes(),
       droppedLogLines: droppedLogLines(),
       nameFailures: this.names?.failures ?? 0,

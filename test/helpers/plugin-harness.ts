@@ -11,6 +11,7 @@ import type {
 import { NO_METRICS } from '../../src/plugins/no-metrics.ts'
 import { NO_QUOTA } from '../../src/plugins/no-quota.ts'
 import { applyDefaults } from '../../src/support/apply-defaults.ts'
+import { BodyBudget } from '../../src/worker/body-budget.ts'
 import { bodyFromMemory } from '../../src/worker/buffered-body.ts'
 import { GatewayRequest } from '../../src/worker/gateway-request.ts'
 import { MutableHead } from '../../src/worker/plugins/reply-head.ts'
@@ -61,7 +62,8 @@ export function createRequest(facts: RequestFacts = {}): GatewayRequest {
   } as unknown as Exchange
   const path = facts.path ?? decodeURIComponent(target.replace(/\?.*$/s, ''))
   const trusted = facts.trusted ?? false
-  const request = new GatewayRequest(exchange, path, host, trusted, MAX_BODY_BYTES)
+  const budget = new BodyBudget(MAX_BODY_BYTES, 4 * MAX_BODY_BYTES)
+  const request = new GatewayRequest(exchange, path, host, trusted, budget)
   request.plan = { facts: { id: facts.routeId ?? 'r1', uri: '/*' } } as unknown as RoutePlan
   return request
 }

@@ -65,6 +65,7 @@ export function requestContext(facts: RequestFacts = {}): RequestContext {
     readBody: () => Promise.resolve(Buffer.from(body ?? '')),
     replaceBody: () => undefined,
     limitBody() {},
+    holdMemory: () => true,
     observeBody: () => undefined,
     getVariable: (name) => values.get(name),
     setVariable: (name, value) => void values.set(name, value),

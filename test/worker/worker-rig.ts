@@ -6,6 +6,7 @@ import type { ResourceBody, ResourceKind } from '../../src/model/resource-kind.t
 import type { Plugin, PluginInstance } from '../../src/plugins/contract.ts'
 import { createPathNormalizer } from '../../src/routing/path-rules.ts'
 import { type ClientPool, createClientPool } from '../../src/upstream/client-pool.ts'
+import { BodyBudget } from '../../src/worker/body-budget.ts'
 import { createRequestHandler } from '../../src/worker/request-handler.ts'
 import { RouteTable } from '../../src/worker/route-table.ts'
 import { StatsCollector } from '../../src/worker/stats.ts'
@@ -22,6 +23,7 @@ export interface WorkerRig extends EngineFixture {
   table: RouteTable
   clients: ClientPool
   stats: StatsCollector
+  budget: BodyBudget
   node: UpstreamNode
   put(kind: ResourceKind, body: ResourceBody): void
   remove(kind: ResourceKind, id: string): void
@@ -42,6 +44,7 @@ export async function startRig(
   listener?: RequestListener,
   options: HttpEngineOptions = {},
   more: readonly Plugin[] = [],
+  maxBufferedBytes = 1024 * MAX_BODY_BYTES,
 ): Promise<WorkerRig> {
   const node = await startNode(t, 'node', listener)
   const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
@@ -56,13 +59,14 @@ export async function startRig(
   const factory = new UpstreamFactory(clients, TIMEOUTS)
   const table = new RouteTable('default', { epoch: 'e', revision: 1 }, factory, services)
   const stats = new StatsCollector()
+  const budget = new BodyBudget(MAX_BODY_BYTES, maxBufferedBytes)
   const handler = createRequestHandler({
     config: { current: table, receive() {} },
     stats,
     log: services.log,
     isTrusted: () => false,
     normalizePath: createPathNormalizer({ deleteTailSlash: false, likeServlet: false }),
-    maxBufferedBodyBytes: MAX_BODY_BYTES,
+    bodies: budget,
     alwaysShowStatus: false,
     accessLog: undefined,
   })
@@ -93,6 +97,7 @@ export async function startRig(
     table,
     clients,
     stats,
+    budget,
     node,
     put,
     remove: (kind, id) => apply(kind, id, undefined),

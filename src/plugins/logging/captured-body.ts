@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, constants, gunzip, type ZlibOptions } from 'node:zlib'
+import type { RequestContext } from '../../model/request-context.ts'
 
 /** A body that was cut off ends in the middle: what there is of it is decoded. */
 const GUNZIP: ZlibOptions = { finishFlush: constants.Z_SYNC_FLUSH }
@@ -7,20 +8,25 @@ const BROTLI = { finishFlush: constants.BROTLI_OPERATION_FLUSH }
 
 /** The beginning of a body that passes by, copied: the pieces themselves are parts of larger ones. */
 export class CapturedBody {
-  readonly #maxBytes: number
+  readonly #hold: RequestContext['holdMemory']
   readonly #chunks: Buffer[] = []
-  #size = 0
+  #room: number
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
+  /** @param hold Asks for memory; what there is none for is left out, with all after it. */
+  constructor(maxBytes: number, hold: RequestContext['holdMemory']) {
+    this.#room = maxBytes
+    this.#hold = hold
   }
 
   add(chunk: Buffer): void {
-    const room = this.#maxBytes - this.#size
-    if (room <= 0) return
-    const part = Buffer.from(chunk.subarray(0, room))
-    this.#chunks.push(part)
-    this.#size += part.length
+    const part = chunk.subarray(0, this.#room)
+    if (part.length === 0) return
+    if (!this.#hold(part.length)) {
+      this.#room = 0
+      return
+    }
+    this.#chunks.push(Buffer.from(part))
+    this.#room -= part.length
   }
 
   get bytes(): Buffer {

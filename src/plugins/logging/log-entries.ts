@@ -95,7 +95,7 @@ export class LogEntries {
       transform: (chunk) => {
         wanted ??= this.#responseCondition(request)
         if (wanted) {
-          captured.response ??= new CapturedBody(this.#config.max_resp_body_bytes)
+          captured.response ??= captureBody(request, this.#config.max_resp_body_bytes)
           captured.response.add(chunk)
         }
         return chunk
@@ -176,7 +176,7 @@ export class LogEntries {
       ? this.#requestCondition(request)
       : this.#showsRequestBody || this.#metadataFormats().showsRequestBody
     if (!wanted) return
-    const body = new CapturedBody(this.#config.max_req_body_bytes)
+    const body = captureBody(request, this.#config.max_req_body_bytes)
     this.#capturedOf(request).request = body
     request.observeBody({ onData: (chunk) => body.add(chunk), onEnd() {}, onError() {} })
   }
@@ -196,6 +196,10 @@ export class LogEntries {
     this.#captured.set(request, captured)
     return captured
   }
+}
+
+function captureBody(request: RequestContext, maxBytes: number): CapturedBody {
+  return new CapturedBody(maxBytes, (bytes) => request.holdMemory(bytes))
 }
 
 function compileCondition(

@@ -3,7 +3,7 @@ import type { JobInput } from '../../jobs/jobs.ts'
 import { ConfigError } from '../../model/errors.ts'
 import { compileRegex, type Regex } from '../../support/regex/regex.ts'
 import { compileReplacement, type Replacement } from '../../support/regex/replacement.ts'
-import type { BodyFilter, JobRunner } from '../contract.ts'
+import type { BodyFilter, JobRunner, RequestContext } from '../contract.ts'
 import { checkReplacement } from './pattern-pair.ts'
 
 /** One replacement in a body, as it is configured. */
@@ -93,9 +93,18 @@ function inEncoding(text: string, encoding: 'utf8' | 'latin1'): string {
   return encoding === 'utf8' ? text : Buffer.from(text).toString('latin1')
 }
 
-/** Holds a body until it is whole, then sends what `finish` makes of it. Beyond the limit it fails. */
+/** @throws Error when there is no memory left for so much of a body. */
+export function mustHold(holdMemory: RequestContext['holdMemory'], bytes: number): void {
+  if (!holdMemory(bytes)) throw new Error('no memory is left to hold the body')
+}
+
+/**
+ * Holds a body until it is whole, then sends what `finish` makes of it. Beyond the limit, or without
+ * memory for it, it fails.
+ */
 export function holdBody(
   limit: number,
+  holdMemory: RequestContext['holdMemory'],
   finish: (body: Buffer) => Buffer | Promise<Buffer>,
 ): BodyFilter {
   const chunks: Buffer[] = []
@@ -104,6 +113,7 @@ export function holdBody(
     transform(chunk) {
       size += chunk.length
       if (size > limit) throw new Error(`the body is larger than ${limit} bytes`)
+      mustHold(holdMemory, chunk.length)
       chunks.push(chunk)
       return undefined
     },

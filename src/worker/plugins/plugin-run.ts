@@ -1,6 +1,6 @@
 import type { BodyFilter, Reply } from '../../plugins/contract.ts'
 import type { Logger } from '../../support/logger.ts'
-import { isClientsFault } from '../buffered-body.ts'
+import { isBodyError } from '../buffered-body.ts'
 import type { GatewayRequest } from '../gateway-request.ts'
 import type { StatsCollector } from '../stats.ts'
 import { BodyPipe, type BodyPipeTarget } from './body-pipe.ts'
@@ -208,7 +208,7 @@ export class PluginRun {
   }
 
   #fail(step: RequestStep, phase: string, error: unknown): void {
-    if (!isClientsFault(error)) this.#report(step.of, phase, error)
+    if (!isBodyError(error)) this.#report(step.of, phase, error)
     if (!this.#over) this.#owner.failed(error)
   }
 

@@ -5,15 +5,12 @@ const MAX_HOST_LENGTH = 255
 
 /** Routes of one configured host. */
 interface HostBucket {
-  /** Path prefix of the bucket in the pattern tree. Never used again once the bucket is gone. */
-  readonly prefix: string
+  /** Of its bucket in the pattern index. Never used again once the bucket is gone. */
+  readonly number: number
   routes: number
 }
 
-/**
- * Configured hosts, exact and `*suffix`, each with a bucket of its own in the pattern tree.
- * Numbers, not names, tell buckets apart there: no path of a client can then reach another bucket.
- */
+/** Configured hosts, exact and `*suffix`, each with a bucket of its own in the pattern index. */
 export class HostTable {
   readonly #exact = new Map<string, HostBucket>()
   readonly #suffixes = new Map<string, HostBucket>()
@@ -21,18 +18,18 @@ export class HostTable {
   readonly #suffixLengths = new Uint32Array(MAX_HOST_LENGTH + 1)
   #nextNumber = 1
 
-  /** Bucket prefix for a configured host; pair each call with a `release`. */
-  acquire(host: string): string {
+  /** Bucket of a configured host; pair each call with a `release`. */
+  acquire(host: string): number {
     const key = host.startsWith('*') ? host.slice(1) : host
     const table = host.startsWith('*') ? this.#suffixes : this.#exact
     let bucket = table.get(key)
     if (bucket === undefined) {
-      bucket = { prefix: `/${this.#nextNumber++}/`, routes: 0 }
+      bucket = { number: this.#nextNumber++, routes: 0 }
       table.set(key, bucket)
       if (table === this.#suffixes) this.#countSuffix(key, 1)
     }
     bucket.routes++
-    return bucket.prefix
+    return bucket.number
   }
 
   release(host: string): void {
@@ -44,8 +41,8 @@ export class HostTable {
     if (table === this.#suffixes) this.#countSuffix(key, -1)
   }
 
-  exact(host: string): string | undefined {
-    return this.#exact.get(host)?.prefix
+  exact(host: string): number | undefined {
+    return this.#exact.get(host)?.number
   }
 
   /** Length of the longest configured suffix of `host` that is shorter than `below`; -1 = none. */
@@ -58,8 +55,8 @@ export class HostTable {
     return -1
   }
 
-  suffix(host: string, length: number): string | undefined {
-    return this.#suffixes.get(host.slice(host.length - length))?.prefix
+  suffix(host: string, length: number): number | undefined {
+    return this.#suffixes.get(host.slice(host.length - length))?.number
   }
 
   #countSuffix(suffix: string, change: 1 | -1): void {

@@ -1,6 +1,6 @@
 import type { MatchRequest } from './match-rule.ts'
+import { PrefixIndex, type Schedule } from './prefix-index.ts'
 import { Slot, type SlotEntry } from './slot.ts'
-import { type Schedule, SlotIndex } from './slot-index.ts'
 import { MAX_URI_LENGTH, type UriPattern } from './uri-pattern.ts'
 
 /** The routes of one host, or those without hosts. Maps are made when something comes into them. */
@@ -9,77 +9,73 @@ interface Bucket<T> {
   exact: Map<string, Slot<T>> | undefined
   /** By a prefix that ends in a slash. */
   folders: Map<string, Slot<T>> | undefined
-  /** How many entries have another prefix: those are in the tree. */
-  inTree: number
+  /** By any other prefix; which of them a path has, the tree tells. */
+  prefixes: Map<string, Slot<T>> | undefined
 }
+
+type PatternKind = keyof Bucket<unknown>
 
 /**
  * Finds the most specific pattern of a bucket that takes a request. Exact uris and prefixes that end in
  * a slash, which is nearly all of them, are in hash maps: a look-up costs a probe per slash of the path,
  * however many routes there are, and a change costs a microsecond. Prefixes that end within a
- * segment (`/shop*`) are in a radix tree (slot-index.ts). From 1 000 to 100 000 routes, all in
- * the tree, a look-up took three times as long: every node of it is a function of its own.
+ * segment (`/shop*`) are in a radix tree (prefix-index.ts), which all hosts share. From 1 000 to
+ * 100 000 routes, all in a tree, a look-up took three times as long: every node of it is a function
+ * of its own.
  */
 export class PatternIndex<T> {
-  readonly #buckets = new Map<string, Bucket<T>>()
-  readonly #tree: SlotIndex<T>
+  readonly #buckets = new Map<number, Bucket<T>>()
+  readonly #tree: PrefixIndex<T>
   /** How many folders there are of each length, in all buckets: only those lengths are tried. */
   readonly #folderLengths = new Uint32Array(MAX_URI_LENGTH + 1)
   #longestFolder = 0
-  #mapped = 0
+  /** Slots of all buckets. */
+  #used = 0
 
   constructor(schedule: Schedule) {
-    this.#tree = new SlotIndex<T>(schedule)
+    this.#tree = new PrefixIndex<T>(schedule)
   }
 
-  /** Distinct patterns, those included that are empty and wait for the tree's next rebuild. */
+  /** Distinct pairs of host and pattern, and prefixes that wait for the tree's next rebuild. */
   get patterns(): number {
-    return this.#mapped + this.#tree.patterns
+    return this.#used + this.#tree.unused
   }
 
-  add(prefix: string, uri: UriPattern, entry: SlotEntry<T>): void {
-    const bucket = this.#bucket(prefix)
-    if (isOdd(uri)) {
-      bucket.inTree++
-      this.#tree.add(treePattern(prefix, uri), entry)
-      return
-    }
+  add(host: number, uri: UriPattern, entry: SlotEntry<T>): void {
+    const bucket = this.#bucket(host)
     const { literal } = uri
-    const slots = mapOf(bucket, uri) ?? makeMap(bucket, uri)
-    let slot = slots.get(literal)
+    const kind = kindOf(uri)
+    bucket[kind] ??= new Map()
+    let slot = bucket[kind].get(literal)
     if (slot === undefined) {
-      slot = new Slot<T>(literal)
-      slots.set(literal, slot)
-      this.#count(uri, 1)
+      slot = new Slot<T>()
+      bucket[kind].set(literal, slot)
+      this.#appear(kind, literal)
     }
     slot.add(entry)
   }
 
-  remove(prefix: string, uri: UriPattern, entry: SlotEntry<T>): void {
-    const bucket = this.#buckets.get(prefix)
+  remove(host: number, uri: UriPattern, entry: SlotEntry<T>): void {
+    const bucket = this.#buckets.get(host)
     if (bucket === undefined) return
-    if (isOdd(uri)) {
-      bucket.inTree--
-      this.#tree.remove(treePattern(prefix, uri), entry)
-    } else {
-      const slots = mapOf(bucket, uri)
-      const slot = slots?.get(uri.literal)
-      slot?.remove(entry)
-      if (slot?.isEmpty && slots?.delete(uri.literal)) this.#count(uri, -1)
-    }
-    const isEmpty = !bucket.exact?.size && !bucket.folders?.size && bucket.inTree === 0
-    if (isEmpty) this.#buckets.delete(prefix)
+    const { literal } = uri
+    const kind = kindOf(uri)
+    const slot = bucket[kind]?.get(literal)
+    slot?.remove(entry)
+    if (slot?.isEmpty && bucket[kind]?.delete(literal)) this.#vanish(kind, literal)
+    const isEmpty = !bucket.exact?.size && !bucket.folders?.size && !bucket.prefixes?.size
+    if (isEmpty) this.#buckets.delete(host)
   }
 
-  find(prefix: string, request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
-    const bucket = this.#buckets.get(prefix)
+  find(host: number, request: MatchRequest, stopsAtBody: boolean): SlotEntry<T> | undefined {
+    const bucket = this.#buckets.get(host)
     if (bucket === undefined) return undefined
     const exact = bucket.exact?.get(request.path)?.pick(request, stopsAtBody)
     if (exact !== undefined) return exact
-    const { folders } = bucket
+    const { folders, prefixes } = bucket
     const folder = folders && this.#findFolder(folders, request, stopsAtBody)
-    if (bucket.inTree === 0) return folder
-    const other = this.#tree.find(prefix, request, stopsAtBody)
+    if (!prefixes?.size) return folder
+    const other = this.#tree.find(prefixes, request, stopsAtBody)
     if (folder === undefined || other === undefined) return folder ?? other
     return other.uri.literal.length > folder.uri.literal.length ? other : folder
   }
@@ -104,38 +100,32 @@ export class PatternIndex<T> {
     return undefined
   }
 
-  #bucket(prefix: string): Bucket<T> {
-    const known = this.#buckets.get(prefix)
+  #bucket(host: number): Bucket<T> {
+    const known = this.#buckets.get(host)
     if (known !== undefined) return known
-    const bucket: Bucket<T> = { exact: undefined, folders: undefined, inTree: 0 }
-    this.#buckets.set(prefix, bucket)
+    const bucket: Bucket<T> = { exact: undefined, folders: undefined, prefixes: undefined }
+    this.#buckets.set(host, bucket)
     return bucket
   }
 
-  #count({ isPrefix, literal }: UriPattern, change: 1 | -1): void {
-    this.#mapped += change
-    if (!isPrefix) return
+  #appear(kind: PatternKind, literal: string): void {
+    this.#used++
+    if (kind === 'prefixes') this.#tree.add(literal)
+    if (kind !== 'folders') return
     const { length } = literal
-    this.#folderLengths[length] = (this.#folderLengths[length] ?? 0) + change
+    this.#folderLengths[length] = (this.#folderLengths[length] ?? 0) + 1
     this.#longestFolder = Math.max(this.#longestFolder, length)
+  }
+
+  #vanish(kind: PatternKind, literal: string): void {
+    this.#used--
+    if (kind === 'prefixes') this.#tree.remove(literal)
+    if (kind !== 'folders') return
+    this.#folderLengths[literal.length] = (this.#folderLengths[literal.length] ?? 0) - 1
   }
 }
 
-function isOdd({ isPrefix, literal }: UriPattern): boolean {
-  return isPrefix && !literal.endsWith('/')
-}
-
-function treePattern(prefix: string, { literal }: UriPattern): string {
-  return `${prefix}${literal}*`
-}
-
-function mapOf<T>(bucket: Bucket<T>, uri: UriPattern): Map<string, Slot<T>> | undefined {
-  return uri.isPrefix ? bucket.folders : bucket.exact
-}
-
-function makeMap<T>(bucket: Bucket<T>, uri: UriPattern): Map<string, Slot<T>> {
-  const slots = new Map<string, Slot<T>>()
-  if (uri.isPrefix) bucket.folders = slots
-  else bucket.exact = slots
-  return slots
+function kindOf({ isPrefix, literal }: UriPattern): PatternKind {
+  if (!isPrefix) return 'exact'
+  return literal.endsWith('/') ? 'folders' : 'prefixes'
 }

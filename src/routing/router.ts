@@ -4,8 +4,8 @@ import { compileHosts } from './host-set.ts'
 import { HostTable, parseHostPattern } from './host-table.ts'
 import type { MatchRequest, MatchRule } from './match-rule.ts'
 import { PatternIndex } from './pattern-index.ts'
+import type { Schedule } from './prefix-index.ts'
 import type { SlotEntry } from './slot.ts'
-import type { Schedule } from './slot-index.ts'
 import { parseUri, type UriPattern } from './uri-pattern.ts'
 
 export type { MatchRequest, MatchRule } from './match-rule.ts'
@@ -30,7 +30,7 @@ export interface Router<T> {
    * `match`; without it such conditions see none.
    */
   wantsBody(request: MatchRequest): boolean
-  /** Distinct host and uri pairs in the tree, those included that wait for the background rebuild. */
+  /** Distinct pairs of host and uri, and what waits for the background rebuild. */
   readonly patterns: number
 }
 
@@ -38,14 +38,14 @@ export interface Router<T> {
 interface Placement<T> {
   readonly needsBody: boolean
   readonly hosts: readonly string[]
-  readonly prefixes: readonly string[]
+  readonly buckets: readonly number[]
   readonly entries: readonly SlotEntry<T>[]
 }
 
 /** Bucket of routes without hosts; host buckets count from 1. */
-const ANY_HOST = '/0/'
+const ANY_HOST = 0
 /** Shared by all routes without hosts. */
-const ANY_HOST_ONLY: readonly string[] = [ANY_HOST]
+const ANY_HOST_ONLY: readonly number[] = [ANY_HOST]
 const NO_HOSTS: readonly string[] = []
 
 interface RouterOptions {
@@ -74,19 +74,19 @@ export function createRouter<T>({
     const hasHost = hostsFirst || ruleHosts.length === 0 ? undefined : compileHosts(ruleHosts)
     const entries = uris.map((uri) => createEntry(id, rule, uri, value, hasHost))
     const placedHosts = hostsFirst && ruleHosts.length > 0 ? ruleHosts : NO_HOSTS
-    const prefixes =
+    const buckets =
       placedHosts === NO_HOSTS ? ANY_HOST_ONLY : placedHosts.map((host) => hosts.acquire(host))
-    for (const prefix of prefixes) {
-      for (const entry of entries) index.add(prefix, entry.uri, entry)
+    for (const bucket of buckets) {
+      for (const entry of entries) index.add(bucket, entry.uri, entry)
     }
     if (needsBody) readingBody++
-    return { needsBody, hosts: placedHosts, prefixes, entries }
+    return { needsBody, hosts: placedHosts, buckets, entries }
   }
 
   function displace(placement: Placement<T>): void {
     if (placement.needsBody) readingBody--
-    for (const prefix of placement.prefixes) {
-      for (const entry of placement.entries) index.remove(prefix, entry.uri, entry)
+    for (const bucket of placement.buckets) {
+      for (const entry of placement.entries) index.remove(bucket, entry.uri, entry)
     }
     for (const host of placement.hosts) hosts.release(host)
   }
@@ -144,8 +144,8 @@ function findInHosts<T>(
   while (entry === undefined) {
     length = hosts.nextSuffixLength(host, length)
     if (length === -1) return undefined
-    const prefix = hosts.suffix(host, length)
-    if (prefix !== undefined) entry = index.find(prefix, request, stopsAtBody)
+    const bucket = hosts.suffix(host, length)
+    if (bucket !== undefined) entry = index.find(bucket, request, stopsAtBody)
   }
   return entry
 }

@@ -20,18 +20,12 @@ export interface SlotEntry<T> {
 }
 
 /**
- * All routes that share one pattern, best first. The pattern's place holds the slot for good; what
- * changes with the configuration is the list in here. Most have one route: it stands in the slot
- * itself, since over 100 000 routes every step to another object is a cache miss.
+ * All routes that share one host and pattern, best first. Most slots have one route: it stands in the
+ * slot itself, since over 100 000 routes every step to another object is a cache miss.
  */
 export class Slot<T> {
-  readonly pattern: string
   #best: SlotEntry<T> | undefined
   #others: SlotEntry<T>[] | undefined
-
-  constructor(pattern: string) {
-    this.pattern = pattern
-  }
 
   get isEmpty(): boolean {
     return this.#best === undefined

@@ -297,6 +297,23 @@ suite('router: background rebuild of prefixes within a segment', () => {
     assert.ok(router.patterns < 2200, `${router.patterns} patterns are left`)
   })
 
+  test('hosts share the prefixes of the tree', () => {
+    const { router } = manualRouter()
+    const uris = Array.from({ length: 100 }, (_, i) => `/shop-${i}-*`)
+    const hosts = Array.from({ length: 100 }, (_, i) => `h${i}`)
+    router.put('a', rule({ uris, hosts }), 1)
+    router.put('b', rule({ uris: ['/shop-7-*'], hosts: ['other'] }), 2)
+    assert.equal(router.match({ method: 'GET', host: 'h99', path: '/shop-7-x' }), 1)
+    assert.equal(router.match({ method: 'GET', host: 'other', path: '/shop-7-x' }), 2)
+    assert.equal(router.match({ method: 'GET', host: 'other', path: '/shop-8-x' }), undefined)
+    router.delete('a')
+    assert.equal(router.match({ method: 'GET', host: 'h99', path: '/shop-7-x' }), undefined)
+    assert.equal(router.match({ method: 'GET', host: 'other', path: '/shop-7-x' }), 2)
+    router.delete('b')
+    // What is left in the tree costs 10 µs each to put there.
+    assert.equal(router.patterns, 100)
+  })
+
   test('deleting everything ends with a small tree', () => {
     const { router, slices } = manualRouter()
     for (let i = 0; i < 3000; i++) put(router, i)

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
 } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { copyUnused } from '../helpers/postgres-server.ts'
 import { type HoldfastProcess, startHoldfast } from '../helpers/process.ts'
 
 const DEADLINE_MS = 60_000
@@ -33,6 +37,14 @@ function makeDataDir(t: TestContext): string {
   chmodSync(folder, 0o755)
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return join(folder, 'data')
+}
+
+/** One with a database that is empty: to make that takes most of a first start. */
+async function usedDataDir(t: TestContext): Promise<string> {
+  const dataDir = makeDataDir(t)
+  mkdirSync(dataDir, { mode: 0o755 })
+  await copyUnused(join(dataDir, 'postgres'))
+  return dataDir
 }
 
 function quickstart(t: TestContext, dataDir: string, env: Record<string, string> = {}) {
@@ -143,78 +155,80 @@ suite('quickstart', { skip: existsSync('/proc/self/stat') ? false : 'needs /proc
     assert.deepEqual(processesOf(dataDir), [])
   })
 
-  test('restarts what dies, and the gateway serves on without the rest', async (t) => {
-    const dataDir = makeDataDir(t)
-    const holdfast = quickstart(t, dataDir)
+  test('one that runs', async (t) => {
+    const dataDir = await usedDataDir(t)
+    const holdfast = quickstart(t, dataDir, { HOLDFAST_ADMIN_KEY: 'a-key-of-mine' })
     const printed = await waitReady(holdfast)
-    await createPrintedRoute(printed)
-    await until('the route is served', () => answers(printed.callUrl))
 
-    const { pid } = holdfast.child
-    const [control = 0] = childrenOf(pid, 'control')
-    const [gateway = 0] = childrenOf(pid, 'gateway')
-    const [postgres = 0] = childrenOf(pid, '-D')
-    process.kill(postgres, 'SIGKILL')
-    process.kill(control, 'SIGKILL')
-    let failures = 0
-    await until('PostgreSQL and the control plane are back', async () => {
-      if (!(await answers(printed.callUrl))) failures += 1
-      const back = childrenOf(pid, 'control').length + childrenOf(pid, '-D').length === 2
-      return back && (await createPrintedRoute(printed).catch(() => 0)) === 200
+    await t.test('uses the admin key that it is given', async () => {
+      assert.equal(printed.adminKey, 'a-key-of-mine')
+      assert.equal(await createPrintedRoute(printed), 201)
+      await until('the route is served', () => answers(printed.callUrl))
     })
-    assert.equal(failures, 0)
 
-    process.kill(gateway, 'SIGKILL')
-    await until('the gateway is back', async () => {
-      const [now = gateway] = childrenOf(pid, 'gateway')
-      return now !== gateway && (await answers(printed.callUrl))
+    await t.test('restarts what dies, and the gateway serves on without the rest', async () => {
+      const { pid } = holdfast.child
+      const [control = 0] = childrenOf(pid, 'control')
+      const [gateway = 0] = childrenOf(pid, 'gateway')
+      const [postgres = 0] = childrenOf(pid, '-D')
+      process.kill(postgres, 'SIGKILL')
+      process.kill(control, 'SIGKILL')
+      let failures = 0
+      await until('PostgreSQL and the control plane are back', async () => {
+        if (!(await answers(printed.callUrl))) failures += 1
+        const back = childrenOf(pid, 'control').length + childrenOf(pid, '-D').length === 2
+        return back && (await createPrintedRoute(printed).catch(() => 0)) === 200
+      })
+      assert.equal(failures, 0)
+
+      process.kill(gateway, 'SIGKILL')
+      await until('the gateway is back', async () => {
+        const [now = gateway] = childrenOf(pid, 'gateway')
+        return now !== gateway && (await answers(printed.callUrl))
+      })
+      assert.match(
+        holdfast.stderr(),
+        /quickstart: warn: process ended, restarting it \(verb=gateway/,
+      )
+      assert.equal(await holdfast.stop(), 0)
+      assert.deepEqual(processesOf(dataDir), [])
     })
-    assert.match(holdfast.stderr(), /quickstart: warn: process ended, restarting it \(verb=gateway/)
-    assert.equal(await holdfast.stop(), 0)
-    assert.deepEqual(processesOf(dataDir), [])
   })
 
-  test('takes all with it when it is killed', async (t) => {
-    const dataDir = makeDataDir(t)
-    const holdfast = quickstart(t, dataDir)
-    await waitReady(holdfast)
-    holdfast.child.kill('SIGKILL')
-    await holdfast.exited
-    await until('nothing is left', () => processesOf(dataDir).length === 0)
-  })
-
-  test('refuses a data directory that is in use, naming the process', async (t) => {
-    const dataDir = makeDataDir(t)
+  test('one that starts', async (t) => {
+    const dataDir = await usedDataDir(t)
     const first = quickstart(t, dataDir)
     await first.waitForLog(({ msg }) => msg.startsWith('Starting'), DEADLINE_MS)
-    const second = quickstart(t, dataDir)
-    assert.equal(await second.exited, 69)
-    assert.match(
-      second.stderr(),
-      new RegExp(`^holdfast: ${dataDir} is in use by process ${first.child.pid};.*\\n$`),
-    )
-    assert.equal(await first.stop(), 0)
+
+    await t.test('refuses a data directory that is in use, naming the process', async () => {
+      const second = quickstart(t, dataDir)
+      assert.equal(await second.exited, 69)
+      assert.match(
+        second.stderr(),
+        new RegExp(`^holdfast: ${dataDir} is in use by process ${first.child.pid};.*\\n$`),
+      )
+    })
+
+    await t.test('takes all with it when it is killed', async () => {
+      await waitReady(first)
+      first.child.kill('SIGKILL')
+      await first.exited
+      await until('nothing is left', () => processesOf(dataDir).length === 0)
+    })
   })
 
   test('refuses a port that is in use before anything is started', async (t) => {
+    const other = createServer().listen({ host: '127.0.0.1', port: 0 })
+    t.after(() => other.close())
+    await once(other, 'listening')
+    const address = `127.0.0.1:${(other.address() as AddressInfo).port}`
     const dataDir = makeDataDir(t)
-    const first = quickstart(t, dataDir)
-    const address = new URL((await waitReady(first)).callUrl).host
-    const other = makeDataDir(t)
-    const second = quickstart(t, other, { HOLDFAST_ADMIN_LISTEN: address })
-    assert.equal(await second.exited, 69)
+    const refused = quickstart(t, dataDir, { HOLDFAST_ADMIN_LISTEN: address })
+    assert.equal(await refused.exited, 69)
     assert.equal(
-      second.stderr(),
+      refused.stderr(),
       `holdfast: ${address} (HOLDFAST_ADMIN_LISTEN) is in use by another program; stop it, or choose another port\n`,
     )
-    assert.ok(!existsSync(join(other, 'postgres')))
-  })
-
-  test('uses the admin key that it is given', async (t) => {
-    const holdfast = quickstart(t, makeDataDir(t), { HOLDFAST_ADMIN_KEY: 'a-key-of-mine' })
-    const printed = await waitReady(holdfast)
-    assert.equal(printed.adminKey, 'a-key-of-mine')
-    assert.equal(await createPrintedRoute(printed), 201)
-    assert.equal(await holdfast.stop(), 0)
+    assert.ok(!existsSync(join(dataDir, 'postgres')))
   })
 })

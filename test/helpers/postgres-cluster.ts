@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process'
-import { appendFile, chown, mkdir, stat, writeFile } from 'node:fs/promises'
+import { appendFile, chown, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import pg from 'pg'
-import { startServer, type TestPostgres } from './postgres-server.ts'
+import { copyCluster, startServer, type TestPostgres } from './postgres-server.ts'
 import { until } from './stack.ts'
-
-const run = promisify(execFile)
 
 /** What a crash of the server must not lose, it does not: WAL is written at once, if not to the disk. */
 const SETTINGS = { synchronous_commit: 'on', wal_keep_size: '64MB', hot_standby: 'on' }
@@ -89,10 +85,7 @@ export async function query(url: string, text: string): Promise<Record<string, u
 
 /** A copy of the stopped primary's files, told to follow it. */
 async function makeStandby(primary: TestPostgres, dataDir: string): Promise<void> {
-  await mkdir(dataDir, { mode: 0o700 })
-  for (const name of ['cluster', 'password']) {
-    await run('cp', ['-a', join(primary.dataDir, name), join(dataDir, name)])
-  }
+  await copyCluster(primary.dataDir, dataDir)
   const cluster = join(dataDir, 'cluster')
   const { username, password, port } = new URL(primary.url)
   const login = `host=127.0.0.1 port=${port} user=${username} password=${password}`

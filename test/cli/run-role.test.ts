@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { suite, type TestContext, test } from 'node:test'
+import { INHERITED } from '../helpers/process.ts'
 
 const RUN_ROLE_URL = new URL('../../src/cli/run-role.ts', import.meta.url).href
 const LOGGER_URL = new URL('../../src/support/logger.ts', import.meta.url).href
@@ -22,7 +23,7 @@ async function startRole(t: TestContext, role: string, start = 'async () => role
     process.exit()`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-    env: { HOLDFAST_ENV_FILE: '/dev/null', HOLDFAST_PORT: 'tcp://x' },
+    env: { ...INHERITED, HOLDFAST_ENV_FILE: '/dev/null', HOLDFAST_PORT: 'tcp://x' },
     timeout: 20_000,
   })
   t.after(() => child.kill('SIGKILL'))
@@ -47,7 +48,8 @@ async function exitOf(child: ChildProcess): Promise<number | string> {
 const QUICK = '{ stop: async () => {} }'
 const STUCK = '{ stop: () => new Promise(() => {}) }'
 
-suite('run role', () => {
+// Some wait for a time-out of seconds.
+suite('run role', { concurrency: 4 }, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     test(`${signal} stops gracefully, exit code 0`, async (t) => {
       const { child, lines } = await startRole(t, QUICK)

@@ -6,36 +6,41 @@ import { copyFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { suite, type TestContext, test } from 'node:test'
-import { startStack, temporaryFolder } from '../helpers/stack.ts'
+import { createTestDatabase } from '../helpers/postgres.ts'
+import { startControl, temporaryFolder } from '../helpers/stack.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const { version, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
-/** `npm run build` into a folder of its own, laid out like an installed Holdfast. */
+/** `npm run build` into a folder of its own, which it returns, laid out like an installed Holdfast. */
 async function build(t: TestContext): Promise<string> {
   const folder = await temporaryFolder(t)
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, '-p', ROOT, '--outDir', join(folder, 'dist')])
   await copyFile(join(ROOT, 'package.json'), join(folder, 'package.json'))
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  return join(folder, 'dist/main.js')
+  return folder
 }
 
 suite('the built program', () => {
   test('answers, serves with its workers and stops in order', async (t) => {
-    const main = await build(t)
+    const folder = await build(t)
+    const main = join(folder, 'dist/main.js')
+    // Of its own: the one in node_modules is linked, and would keep what nobody runs again.
+    const base = { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(folder, 'cache') }
     const ask = (...args: string[]) =>
-      spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' })
+      spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', env: base })
     assert.equal(ask('--version').stdout, `holdfast ${version}\n`)
     for (const verb of ['gateway', 'control', 'quickstart', 'status']) {
       assert.match(ask(verb, '--help').stdout, /^Usage: holdfast/)
     }
 
-    const { databaseUrl, control } = await startStack(t, { workers: 1 })
+    const { url: databaseUrl } = await createTestDatabase(t)
+    const control = await startControl(t, databaseUrl)
     await control.admin('PUT', '/routes/1', { uri: '/', upstream: { nodes: { '127.0.0.1:1': 1 } } })
     const gateway = spawn(process.execPath, [main, 'gateway'], {
       env: {
-        PATH: process.env['PATH'],
+        ...base,
         HOLDFAST_DATABASE_URL: databaseUrl,
         HOLDFAST_DATA_DIR: await temporaryFolder(t),
         HOLDFAST_WORKERS: '1',

@@ -9,6 +9,7 @@ import {
 } from '../../src/store/change-feed.ts'
 import { createDatabase, type Database } from '../../src/store/database.ts'
 import { createTestDatabase, startTestPostgres, type TestDatabase } from '../helpers/postgres.ts'
+import { until } from '../helpers/stack.ts'
 
 const silent = pino({ level: 'silent' })
 const HEARTBEAT = { heartbeatMs: 200, heartbeatDeadlineMs: 400 }
@@ -106,7 +107,7 @@ suite('change feed', () => {
     await ready
     await server.freeze()
     const startedAt = performance.now()
-    while (heard.feed.state === 'listening') await new Promise((next) => setImmediate(next))
+    await until(() => heard.feed.state !== 'listening')
     assert.ok(performance.now() - startedAt < 1500)
     const again = heard.next(isReconnect)
     await server.thaw()
@@ -130,7 +131,7 @@ suite('change feed', () => {
     wrong.password = 'canary-password'
     const { feed } = listen(t, wrong.href, { log })
     feed.start()
-    while (lines.length === 0) await new Promise((next) => setImmediate(next))
+    await until(() => lines.length > 0)
     assert.match(lines[0] ?? '', /refuses the user name or password/)
     assert.doesNotMatch(lines.join(), /canary/)
   })

@@ -3,10 +3,11 @@ import { StoreError } from '../model/errors.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import type { ConfigRepository, ConfigTransaction } from '../store/config-repository.ts'
 import type { ResourceSecrets } from '../support/resource-secrets.ts'
-import { type Answer, refusal } from './answer.ts'
+import type { Answer } from './answer.ts'
 import { entityTag } from './preconditions.ts'
 import { keyOf, showResource } from './resource-answer.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
+import { answerFailure } from './send-answer.ts'
 
 /** Which object a write is about, and who wants it. */
 interface WriteTarget {
@@ -70,7 +71,7 @@ export function createConfigWriter({
       } catch (error) {
         if (!(error instanceof StoreError)) throw error
         log.warn({ kind, id, group, actor, reason: error.message }, 'write refused')
-        return refusal(503, error.message)
+        return answerFailure(error)
       }
     },
   }

@@ -15,9 +15,12 @@ export function sendAnswer(reply: FastifyReply, answer: Answer): FastifyReply {
   return reply.type('application/json; charset=utf-8').send(Readable.from(encodeJsonInSlices(body)))
 }
 
+/** The database comes back, and large writes end; both are found out within a second or two. */
+const RETRY_AFTER = { 'retry-after': '1' }
+
 /** The database being away is no fault of ours: the reason is the client's to know. */
 export function answerFailure(error: unknown): Answer {
-  if (error instanceof StoreError) return refusal(503, error.message)
+  if (error instanceof StoreError) return { ...refusal(503, error.message), headers: RETRY_AFTER }
   throw error
 }
 

@@ -42,6 +42,8 @@ const CONNECTION_CODES = /^(?:08...|57P0[1-4]|25006|28...|3D000|53300)$/
 const NETWORK_CODES = new Set(Object.keys(REASONS).filter((code) => code.startsWith('E')))
 const BUSY = 'HOLDFAST_BUSY'
 const LOCK_NOT_AVAILABLE = '55P03'
+/** Waiting longer would keep a connection from others who only want to read. */
+const LOCKED = 'another large write is under way, nothing was written: try again'
 const TLS_CODES = /^(?:CERT_|DEPTH_|UNABLE_TO|SELF_SIGNED|ERR_TLS|ERR_SSL)/
 const LOST = /^(?:Connection terminated|Client has encountered|Client was closed)/
 
@@ -116,7 +118,7 @@ export function toStoreError(error: unknown, label: string): StoreError {
   const code = codeOf(error)
   if (code === BUSY) return unavailable((error as Error).message, error)
   if (code === LOCK_NOT_AVAILABLE)
-    return unavailable('a large write is under way, try again', error)
+    return new StoreError('GW_STORE_UNAVAILABLE', LOCKED, { cause: error })
   return statementFailure(error)
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import pg from 'pg'
 import { createKeyring, parseKeys } from '../../src/support/keyring.ts'
 import { createResourceSecrets } from '../../src/support/resource-secrets.ts'
 import { certificateFor } from '../model/schemas/certificates.ts'
@@ -28,6 +29,28 @@ async function objects({ send }: AdminClient): Promise<string[]> {
 }
 
 suite('bulk changes', () => {
+  test('keep others who write waiting for 2 s, who then are told to come again', async (t) => {
+    const { send, databaseUrl } = await startAdminApi(t)
+    await send('PUT', '/upstreams/u', { nodes })
+    const client = new pg.Client(databaseUrl)
+    await client.connect()
+    // The database is dropped under it if the test fails.
+    client.on('error', () => {})
+    await client.query('BEGIN; SELECT FROM config_head FOR UPDATE')
+    for (const [method, path, body] of [
+      ['PUT', '/upstreams/v', { nodes }],
+      ['POST', BULK, { changes: [upstream('v')] }],
+    ] as const) {
+      const refused = await send(method, path, body)
+      assert.equal(refused.status, 503)
+      assert.match(refused.body.error_msg, /^another large write is under way, nothing was written/)
+      assert.equal(refused.headers.get('retry-after'), '1')
+    }
+    assert.equal((await send('GET', '/upstreams/u')).status, 200)
+    await client.end()
+    assert.equal((await send('PUT', '/upstreams/v', { nodes })).status, 201)
+  })
+
   test('apply in any order, as one revision, and say what became of each', async (t) => {
     let nowMs = 1_700_000_000_000
     const api = await startAdminApi(t, { now: () => nowMs })

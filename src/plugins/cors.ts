@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { fieldValue, setField } from '../support/header-fields.ts'
 import { compileRegex } from '../support/regex/regex.ts'
-import { definePlugin, type RawHeaders } from './contract.ts'
+import { definePlugin, type PluginHost, type RawHeaders } from './contract.ts'
 
 const ORIGINS = '^(\\*|\\*\\*|null|\\w+://[^,]+(,\\w+://[^,]+)*)$'
 const ALL_METHODS = 'GET,POST,PUT,DELETE,PATCH,HEAD,OPTIONS,CONNECT,TRACE'
@@ -64,16 +64,12 @@ export default definePlugin({
     const ownOrigins = names === undefined || origins !== '*' ? configured : () => undefined
     const timing = compileTiming(config)
 
+    const listedRules = names === undefined ? () => [] : createListedRules(names, host)
+
     function allowedOrigin(origin: string | undefined): string | undefined {
       const own = ownOrigins(origin)
-      if (names === undefined || own !== undefined) return own
-      const { allow_origins: entries = {} } = host.metadata() as Static<typeof metadataSchema>
-      const listed = names.some((name) => {
-        const entry = entries[name]
-        const allowed = entry === undefined ? undefined : compileOrigins(entry)(origin)
-        return allowed !== undefined && (allowed === origin || allowed === '*')
-      })
-      return listed ? origin : undefined
+      if (own !== undefined) return own
+      return listedRules().some((rule) => rule(origin) !== undefined) ? origin : undefined
     }
 
     return {
@@ -114,9 +110,26 @@ function compileRule(origins: string, patterns: readonly string[] | undefined): 
   return patterns === undefined ? compileOrigins(origins) : compilePatterns(patterns)
 }
 
+/** The rules that the metadata has under these names now. */
+function createListedRules(names: readonly string[], host: PluginHost): () => OriginRule[] {
+  let metadata: unknown
+  let rules: OriginRule[] = []
+  return () => {
+    const current = host.metadata()
+    if (current !== metadata) {
+      metadata = current
+      const { allow_origins: entries = {} } = current as Static<typeof metadataSchema>
+      rules = names.flatMap((name) =>
+        Object.hasOwn(entries, name) ? compileOrigins(entries[name] as string) : [],
+      )
+    }
+    return rules
+  }
+}
+
 function compileOrigins(origins: string): OriginRule {
   if (origins === '**') return (origin) => origin ?? '*'
-  if (!origins.includes(',')) return () => origins
+  if (origins === '*') return () => '*'
   const list = new Set(origins.split(','))
   return (origin) => (origin !== undefined && list.has(origin) ? origin : undefined)
 }
@@ -130,11 +143,7 @@ function compilePatterns(patterns: readonly string[]): OriginRule {
 function compileTiming({ timing_allow_origins: origins, ...config }: Config): OriginRule {
   const patterns = config.timing_allow_origins_by_regex
   if (origins === undefined && patterns === undefined) return () => undefined
-  const rule = compileRule(origins ?? '*', patterns)
-  return (origin) => {
-    const allowed = rule(origin)
-    return allowed === '*' || allowed === origin ? allowed : undefined
-  }
+  return compileRule(origins ?? '*', patterns)
 }
 
 function setAccess(

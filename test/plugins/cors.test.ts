@@ -57,6 +57,30 @@ suite('cors', () => {
       },
     },
     {
+      name: 'the only one',
+      config: { allow_origins: A },
+      origin: A,
+      added: { vary: 'Origin', 'allow-origin': A, ...OPEN },
+    },
+    {
+      name: 'not the only one',
+      config: { allow_origins: A },
+      origin: 'http://b.com',
+      added: { vary: 'Origin' },
+    },
+    {
+      name: 'the only one, but nobody asked',
+      config: { allow_origins: A },
+      origin: undefined,
+      added: { vary: 'Origin' },
+    },
+    {
+      name: 'by metadata, though not the only one',
+      config: { allow_origins_by_metadata: ['key_1'], allow_origins: A },
+      origin: 'https://domain.com',
+      added: { vary: 'Origin', 'allow-origin': 'https://domain.com', ...OPEN },
+    },
+    {
       name: 'none of a list',
       config: { allow_origins: `http://b.com,${A}` },
       origin: 'http://c.com',

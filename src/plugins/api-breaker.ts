@@ -112,8 +112,11 @@ function compileReply(config: Static<typeof schema>): (request: RequestContext) 
   return (request) => {
     const values: Record<string, string[]> = Object.create(null)
     for (const { key, read } of fields) {
-      values[key] ??= []
-      values[key].push(toFieldValue(read(request)))
+      // An answer has one Content-Type: the last one, as in nginx.
+      const isType = key.toLowerCase() === 'content-type'
+      const name = isType ? 'Content-Type' : key
+      const before = isType ? [] : (values[name] ?? [])
+      values[name] = [...before, toFieldValue(read(request))]
     }
     return { status, headers: values, body }
   }

@@ -42,12 +42,14 @@ suite('api-breaker', () => {
     })
   }
 
-  test('answers with body and headers, which may have variables', () => {
+  test('answers with body and headers, which may have variables; one Content-Type', () => {
     const { reply } = breaker(
       {
         break_response_body: '{"message":"broken"}',
         break_response_headers: [
-          { key: 'Content-Type', value: 'application/json' },
+          { key: 'Content-Type', value: 'text/plain' },
+          { key: 'X-Client', value: 'a' },
+          { key: 'content-type', value: 'application/json' },
           { key: 'X-Client', value: '$remote_addr:$arg_b' },
         ],
       },
@@ -55,7 +57,7 @@ suite('api-breaker', () => {
     )
     assert.deepEqual(JSON.parse(JSON.stringify(reply())), {
       status: 502,
-      headers: { 'Content-Type': ['application/json'], 'X-Client': ['192.0.2.1:'] },
+      headers: { 'Content-Type': ['application/json'], 'X-Client': ['a', '192.0.2.1:'] },
       body: '{"message":"broken"}',
     })
   })

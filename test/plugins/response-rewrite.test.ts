@@ -44,6 +44,11 @@ suite('response-rewrite: status, headers, body', () => {
       [...headers, 'A', 'no-cache', 'C', 'x, y; z=1'],
     ],
     [
+      'added Content-Type takes the place of the other',
+      { set: { a: 'z' }, remove: ['B'], add: ['content-type: a/b', 'Content-Type: a/c'] },
+      ['A', 'z', 'content-type', 'a/c'],
+    ],
+    [
       'set after add, remove last',
       { add: ['A:0', 'B:0'], set: { a: 'z' }, remove: ['b'] },
       ['A', 'z'],

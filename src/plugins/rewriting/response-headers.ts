@@ -7,12 +7,16 @@ import { checkFieldName, checkFieldValue, OWN_RESPONSE_FIELDS } from './field-ch
 /** Changes the fields of an answer. */
 export type ResponseHeaderChange = (request: RequestContext, headers: RawHeaders) => void
 
-/** Adds a field whose value may have variables; an empty value adds nothing. @throws ConfigError */
+/**
+ * Adds a field whose value may have variables; an empty value adds nothing. An answer has one
+ * Content-Type: the one added takes the place of the other, as in nginx. @throws ConfigError
+ */
 export function compileAddField(name: string, value: string | number): ResponseHeaderChange {
   const render = compileValue(name, value)
+  const add = name.toLowerCase() === 'content-type' ? setField : addField
   return (request, headers) => {
     const text = render(request)
-    if (text !== '') addField(headers, name, text)
+    if (text !== '') add(headers, name, text)
   }
 }
 

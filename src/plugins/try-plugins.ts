@@ -2,6 +2,7 @@ import { isOfConsumer, type ResourceBody, type ResourceKind } from '../model/res
 import { applyDefaults } from '../support/apply-defaults.ts'
 import { compileExpression } from '../support/expression/expression.ts'
 import { createLogger } from '../support/logger.ts'
+import { pluginFailure } from '../support/validate-plugins.ts'
 import type { Plugin, PluginHost } from './contract.ts'
 import { NO_METRICS } from './no-metrics.ts'
 import { NO_QUOTA } from './no-quota.ts'
@@ -28,7 +29,7 @@ export function tryPlugins(
     if (plugin === undefined) continue
     const reason = tryOne(registry, plugin, kind, String(body.id ?? ''), config)
     if (reason === undefined) continue
-    const problem = `failed to check the configuration of plugin [${name}]: ${reason}`
+    const problem = pluginFailure(name, reason)
     return kind === 'consumers' ? `invalid plugins configuration: ${problem}` : problem
   }
   return undefined

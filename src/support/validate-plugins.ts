@@ -55,7 +55,7 @@ function checkPlugin(
   const problem = checkConfig(config, schema, checks) ?? checkNested(plugin, config, checks)
   // As in APISIX: what never runs may be wrong.
   if (!problem || isDisabled(config)) return undefined
-  return failed(shown, problem)
+  return pluginFailure(shown, problem)
 }
 
 function isAuth({ type, consumerSchema }: PluginSchemas): boolean {
@@ -79,14 +79,15 @@ function checkMeta(
   const validate = compile(PluginMeta)
   if (!validate(meta)) {
     const problem = describeFailure(meta, validate.errors ?? [])
-    return failed(name, `property "_meta" validation failed: ${problem}`)
+    return pluginFailure(name, `property "_meta" validation failed: ${problem}`)
   }
   const { filter } = meta as PluginMeta
   const problem = filter && checkExpression(filter)
-  return problem && failed(name, `failed to validate the 'vars' expression: ${problem}`)
+  return problem && pluginFailure(name, `failed to validate the 'vars' expression: ${problem}`)
 }
 
-function failed(plugin: string, problem: string): string {
+/** How a refusal names its plugin, in APISIX's words; src/cli/config/reason-path.ts reads it. */
+export function pluginFailure(plugin: string, problem: string): string {
   return `failed to check the configuration of plugin ${plugin} err: ${problem}`
 }
 

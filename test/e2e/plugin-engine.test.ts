@@ -157,7 +157,7 @@ test('plugins in a running gateway', async (t) => {
   await t.test('what create refuses is refused when it is written', async () => {
     const plugins = { faulty: { phase: 'create' } }
     const message = await refusal('/routes/refused', { uri: '/refused', upstream, plugins })
-    assert.match(message, /plugin \[faulty\]: this configuration makes no sense/)
+    assert.match(message, /plugin faulty err: this configuration makes no sense/)
     assert.match(
       await refusal('/routes/refused', { uri: '/refused', upstream, plugins: { nobody: {} } }),
       /unknown plugin \[nobody\]/,

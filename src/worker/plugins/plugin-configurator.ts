@@ -5,6 +5,7 @@ import { applyDefaults } from '../../support/apply-defaults.ts'
 import { resolveEnvironment } from '../../support/environment-references.ts'
 import { compileExpression, expressionNeedsBody } from '../../support/expression/expression.ts'
 import { hasReference } from '../../support/trusted-references.ts'
+import { pluginFailure } from '../../support/validate-plugins.ts'
 import { type Lender, LentHost } from './lent-host.ts'
 import type { PluginServices } from './plugin-services.ts'
 import { type ConfiguredPlugin, NO_PLUGINS, type PluginSet, stopPlugins } from './plugin-set.ts'
@@ -170,11 +171,7 @@ export class PluginConfigurator {
       host.release()
       const reason = error instanceof Error ? error.message : String(error)
       const code = error instanceof GatewayError ? error.code : 'GW_CONFIG_INVALID'
-      throw new ConfigError(
-        code,
-        `failed to check the configuration of plugin [${plugin.name}]: ${reason}`,
-        { cause: error },
-      )
+      throw new ConfigError(code, pluginFailure(plugin.name, reason), { cause: error })
     }
   }
 }

@@ -146,8 +146,10 @@ class Engine implements HttpEngine, ConnectionEngine {
 
 /** Short enough that the shortest time-out is off by half at most. */
 function tickFor(limits: HttpLimits): number {
-  const { headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs } = limits
-  const timeouts = [headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs]
+  const { headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs } = limits
+  const { sendTimeoutMs, halfCloseTimeoutMs } = limits
+  const ofClients = [headerTimeoutMs, bodyTimeoutMs, keepAliveTimeoutMs]
+  const timeouts = [...ofClients, sendTimeoutMs, halfCloseTimeoutMs]
   const shortest = Math.min(...timeouts.filter((timeoutMs) => timeoutMs > 0))
   return Math.min(MAX_TICK_MS, Math.max(MIN_TICK_MS, Math.floor(shortest / 4)))
 }

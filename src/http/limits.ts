@@ -21,6 +21,8 @@ export interface HttpLimits {
   keepAliveTimeoutMs: number
   /** The client takes nothing while we have something to send: a cut. */
   sendTimeoutMs: number
+  /** A client that has shut its side and was sent nothing since is taken to have left: the exchange is aborted. 0 = at once. */
+  halfCloseTimeoutMs: number
   /** How long a closing connection stays readable, so that the client sees the answer, not a reset. */
   lingerTimeoutMs: number
   /** How long a drain spares a connection that was busy a moment ago: its next request may be on the wire. */
@@ -40,6 +42,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   bodyTimeoutMs: 30_000,
   keepAliveTimeoutMs: 60_000,
   sendTimeoutMs: 30_000,
+  halfCloseTimeoutMs: 1_000,
   lingerTimeoutMs: 1_000,
   drainGraceMs: 1_000,
   maxRequestsPerConnection: 10_000,

@@ -42,9 +42,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #expectsContinue = false
   #running = false
   #closing = false
-  #inputEnded = false
   #served = 0
   #lingerBudget = MAX_LINGER_BYTES
+  /** What had been written when the client shut its side; -1: it has not. */
+  #writtenAtEnd = -1
   #readDeadline: number
 
   constructor(engine: ConnectionEngine, socket: Socket) {
@@ -64,6 +65,10 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     socket.on('error', () => undefined)
     socket.on('close', () => this.#onClose())
     socket.resume()
+  }
+
+  get #inputEnded(): boolean {
+    return this.#writtenAtEnd >= 0
   }
 
   /** True between two requests, and before the first. */
@@ -170,7 +175,18 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     else if (this.#parser.started) this.#refuse(REFUSALS.slowHead)
     else if (this.#idle) this.#closeGracefully()
     else if (this.#exchange === undefined) this.#destroy()
+    else if (this.#inputEnded) this.#probe()
     else this.#refuse(REFUSALS.slowBody)
+  }
+
+  /**
+   * Has a client that shut its side left, or does it only send no more? One that was sent something
+   * since would have answered with a reset, if it had left. libuv no longer polls a connection whose
+   * end it has read: only a write, be it of nothing, tells of a reset.
+   */
+  #probe(): void {
+    if (this.socket.bytesWritten === this.#writtenAtEnd) this.#destroy()
+    else this.socket.write(NOTHING)
   }
 
   #onData(chunk: Buffer): void {
@@ -185,9 +201,13 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
 
   /** The client has shut its side. */
   #onEnd(): void {
-    this.#inputEnded = true
-    if (this.#closing || this.#input.bytes !== undefined) return
-    this.#meetEnd()
+    this.#writtenAtEnd = this.socket.bytesWritten
+    if (this.#closing) return
+    if (this.#input.bytes === undefined) this.#meetEnd()
+    if (this.#exchange === undefined) return
+    const atOnce = this.#engine.limits.halfCloseTimeoutMs === 0
+    if (atOnce && this.socket.writableLength === 0) this.#destroy()
+    else this.#setReadDeadline()
   }
 
   #meetEnd(): void {
@@ -292,11 +312,12 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #setReadDeadline(): void {
     const { limits } = this.#engine
     if (this.#closing) return
-    if (this.#body !== undefined) {
-      const waits = this.#body.flowing && this.#input.bytes === undefined
-      this.#readDeadline = waits ? this.#engine.deadline(limits.bodyTimeoutMs) : NEVER
-    } else if (this.#exchange !== undefined) {
-      this.#readDeadline = NEVER
+    if (this.#body?.flowing === true && this.#input.bytes === undefined) {
+      this.#readDeadline = this.#engine.deadline(limits.bodyTimeoutMs)
+    } else if (this.#body !== undefined || this.#exchange !== undefined) {
+      this.#readDeadline = this.#inputEnded
+        ? this.#engine.deadline(limits.halfCloseTimeoutMs)
+        : NEVER
     } else if (!this.#parser.started && this.#served > 0) {
       const { draining } = this.#engine
       const timeoutMs = draining ? limits.drainGraceMs : limits.keepAliveTimeoutMs

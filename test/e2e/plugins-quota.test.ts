@@ -9,12 +9,16 @@ const WORKERS = 4
 
 test('limits over all workers', async (t) => {
   const held = new Set<() => void>()
+  let cut = 0
   const stack = await startPluginStack(
     t,
     { HOLDFAST_WORKERS: String(WORKERS) },
     (received, response) => {
       if (received.url?.endsWith('/hold')) {
         held.add(() => response.end('held'))
+        response.on('close', () => {
+          if (!response.writableEnded) cut += 1
+        })
         return
       }
       response.statusCode = received.url?.endsWith('/fail') ? 500 : 200
@@ -75,9 +79,9 @@ test('limits over all workers', async (t) => {
     openRequest(`${gateway.url}/conn/hold`)
     await until(() => held.size === 2)
     for (let n = 0; n < 8; n++) assert.equal((await call('/conn/')).status, 429)
-    // A client that only closes its side may still want the answer; one that resets does not.
     first.socket?.resetAndDestroy()
     await until(async () => (await call('/conn/')).status === 200)
+    await until(() => cut === 1)
     for (const release of held) release()
     await until(async () => {
       const both = await Promise.all([call('/conn/'), call('/conn/')])
@@ -86,6 +90,24 @@ test('limits over all workers', async (t) => {
     await until(async () => {
       const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
       return metrics.includes('holdfast_quota_keys{kind="place"} 0')
+    })
+  })
+
+  await t.test('limit-conn: a client that closes while its node is silent has left', async () => {
+    const limit = { conn: 1, burst: 0, default_conn_delay: 0.1, key: 'remote_addr' }
+    await route('gone', { 'limit-conn': { ...limit, rejected_code: 429 } })
+    held.clear()
+    cut = 0
+    const left = openRequest(`${gateway.url}/gone/hold`)
+    await until(() => held.size === 1)
+    assert.equal((await call('/gone/')).status, 429)
+    // As whoever gives up waiting does: an end, not a reset.
+    left.destroy()
+    await until(() => cut === 1)
+    await until(async () => (await call('/gone/')).status === 200)
+    await until(async () => {
+      const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+      return /^holdfast_http_requests_total\{.*"499".*\} 2$/m.test(metrics)
     })
   })
 

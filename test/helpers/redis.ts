@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from './free-port.ts'
+import { NODE_CERT, NODE_KEY } from './node-certificate.ts'
 import { until } from './stack.ts'
 
 const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/sbin']
@@ -74,19 +75,46 @@ export async function startRedis(
   return redis
 }
 
-/** Three nodes that share the slots; `host:port` of each. */
-export async function startRedisCluster(t: Finished, program: string): Promise<string[]> {
+/** Settings for TLS on a port of its own, with the certificate of all test nodes. */
+export async function tlsLines(t: Finished) {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  await Promise.all([writeFile(key, NODE_KEY), writeFile(certificate, NODE_CERT)])
+  const tlsPort = await freePort()
+  const files = [`tls-key-file ${key}`, `tls-cert-file ${certificate}`]
+  const lines = [`tls-port ${tlsPort}`, 'tls-auth-clients no', ...files]
+  return { tlsPort, certificate, lines }
+}
+
+/** Three nodes that share the slots; `host:port` of each, with `tls` that for TLS. */
+export async function startRedisCluster(
+  t: Finished,
+  program: string,
+  { tls = false } = {},
+): Promise<string[]> {
   const lines = ['cluster-enabled yes', 'cluster-node-timeout 2000']
+  const secure = tls ? await Promise.all([1, 2, 3].map(() => tlsLines(t))) : []
   const nodes = await Promise.all(
-    [1, 2, 3].map(async () => {
-      const bus = await freePort()
-      return startRedis(t, program, [...lines, `cluster-port ${bus}`])
+    [0, 1, 2].map(async (n) => {
+      const own = secure[n]
+      // Nodes tell of their ports for TLS only when they speak it among themselves.
+      const among = own ? ['tls-cluster yes', `tls-ca-cert-file ${own.certificate}`] : []
+      const bus = `cluster-port ${await freePort()}`
+      const { port } = await startRedis(t, program, [
+        ...lines,
+        bus,
+        ...(own?.lines ?? []),
+        ...among,
+      ])
+      return { port, address: `${LOOPBACK}:${own?.tlsPort ?? port}` }
     }),
   )
-  const addresses = nodes.map(({ port }) => `${LOOPBACK}:${port}`)
+  const addresses = nodes.map(({ address }) => address)
   const cli = program.replace(/server$/, 'cli')
   const run = promisify(execFile)
-  await run(cli, ['--cluster', 'create', ...addresses, '--cluster-yes'])
+  const flags = secure[0] ? ['--tls', '--cacert', secure[0].certificate] : []
+  await run(cli, [...flags, '--cluster', 'create', ...addresses, '--cluster-yes'])
   await until(async () => {
     const states = await Promise.all(
       nodes.map(({ port }) => run(cli, ['-p', String(port), 'cluster', 'info'])),

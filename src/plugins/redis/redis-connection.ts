@@ -47,6 +47,8 @@ class SharedConnection {
   #client: Redis | Cluster | undefined
   #opening: Promise<void> | undefined
   #lastError: Error | undefined
+  /** Why nothing may be counted there though it answers: the client would go on in database 0. */
+  #refusal: Error | undefined
   #usedAtMs = 0
   #idleTimer: NodeJS.Timeout | undefined
 
@@ -59,6 +61,7 @@ class SharedConnection {
     const client = this.#client ?? this.#open()
     try {
       if (client.status !== 'ready') await this.#wait()
+      if (this.#refusal !== undefined) throw this.#refusal
       return await evaluate(client, script, key, args)
     } catch (cause) {
       const reason = (this.#lastError ?? (cause as Error)).message
@@ -82,8 +85,12 @@ class SharedConnection {
   #open(): Redis | Cluster {
     const client = createClient(this.#settings)
     this.#client = client
-    client.on('error', (error: Error) => {
+    client.on('connect', () => {
+      this.#refusal = undefined
+    })
+    client.on('error', (error: Error & { command?: { name?: string } }) => {
       this.#lastError = error
+      if (error.command?.name === 'select') this.#refusal = error
     })
     client.on('ready', () => {
       this.#lastError = undefined

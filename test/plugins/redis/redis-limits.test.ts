@@ -1,11 +1,19 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import type { Plugin, PluginInstance } from '../../../src/plugins/contract.ts'
 import limitConn from '../../../src/plugins/limit-conn.ts'
 import limitCount from '../../../src/plugins/limit-count.ts'
 import limitReq from '../../../src/plugins/limit-req.ts'
+import { NODE_CERT } from '../../helpers/node-certificate.ts'
 import { configure, createRequest, filterResponse } from '../../helpers/plugin-harness.ts'
-import { findRedis, startRedis, startRedisCluster, startSentinel } from '../../helpers/redis.ts'
+import {
+  findRedis,
+  startRedis,
+  startRedisCluster,
+  startSentinel,
+  tlsLines,
+} from '../../helpers/redis.ts'
 import { until } from '../../helpers/stack.ts'
 
 const program = await findRedis()
@@ -150,5 +158,56 @@ suite('limits in Redis', { skip: program === undefined }, () => {
       redis_master_name: 'holdfast',
     })
     assert.equal(await passed([watched], 10), 5)
+  })
+
+  test('nothing is counted in a database that is not there', async (t) => {
+    const { port } = await startRedis(t, program ?? '', ['databases 4'])
+    const config = {
+      count: 9,
+      time_window: 60,
+      policy: 'redis',
+      redis_host: '127.0.0.1',
+      redis_port: port,
+    }
+    const wrong = configured(t, limitCount, { ...config, redis_database: 4 })
+    assert.deepEqual([await statusOf(wrong), await statusOf(wrong)], [500, 500])
+    assert.equal(await statusOf(configured(t, limitCount, { ...config, redis_database: 3 })), 200)
+  })
+
+  test('over TLS, with certificates that are verified or not', async (t) => {
+    const { tlsPort, lines } = await tlsLines(t)
+    await startRedis(t, program ?? '', lines)
+    const addresses = await startRedisCluster(t, program ?? '', { tls: true })
+    const window = { count: 9, time_window: 60 }
+    const single = { ...window, policy: 'redis', redis_host: '127.0.0.1', redis_port: tlsPort }
+    const cluster = {
+      ...window,
+      policy: 'redis-cluster',
+      redis_cluster_nodes: addresses,
+      redis_cluster_name: 'test',
+    }
+    const verified = [
+      { ...single, redis_ssl: true, redis_ssl_verify: true },
+      { ...cluster, redis_cluster_ssl: true, redis_cluster_ssl_verify: true },
+    ]
+    const statuses = (configs: Record<string, unknown>[]) =>
+      Promise.all(configs.map((config) => statusOf(configured(t, limitCount, config))))
+
+    const unverified = [
+      { ...single, redis_ssl: true },
+      { ...cluster, redis_cluster_ssl: true },
+    ]
+    assert.deepEqual(await statuses(unverified), [200, 200])
+    assert.deepEqual(await statuses(verified), [500, 500])
+    assert.deepEqual(await statuses([single, cluster]), [500, 500])
+
+    const known = getCACertificates('default')
+    t.after(() => setDefaultCACertificates(known))
+    setDefaultCACertificates([...known, NODE_CERT])
+    const again = verified.map((config) => ({ ...config, redis_timeout: 999 }))
+    assert.deepEqual(await statuses(again), [200, 200])
+    // Known, but made out to others.
+    const named = { ...again[0], redis_host: 'localhost' }
+    assert.deepEqual(await statuses([named]), [500])
   })
 })

@@ -4,6 +4,7 @@ import type { Delta } from '../model/revision.ts'
 import { resourceId, type Snapshot } from '../model/snapshot.ts'
 import type { ConfigRepository, StoredResource } from '../store/config-repository.ts'
 import { loadConfigState } from '../support/load-config-state.ts'
+import { TimeSlice } from '../support/time-slice.ts'
 
 /** Which revisions created and last changed an object. */
 interface Revisions {
@@ -92,6 +93,7 @@ export class ConfigMirror {
   /** Snapshots do not say which revision an object is of; if the database cannot either, theirs will do. */
   async #loadRevisions(snapshot: Snapshot): Promise<Map<string, Revisions>> {
     const revisions = new Map<string, Revisions>()
+    const slice = new TimeSlice()
     try {
       for (const kind of RESOURCE_KINDS) {
         if (!snapshot[kind]?.length) continue
@@ -100,6 +102,7 @@ export class ConfigMirror {
           kind,
         )) {
           revisions.set(`${kind}/${resourceId(kind, body)}`, { createdRevision, revision })
+          if (slice.due) await slice.pause()
         }
       }
     } catch {

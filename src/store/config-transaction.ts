@@ -111,8 +111,14 @@ export class PendingRevision implements ConfigTransaction {
   }
 
   async prefetch(keys: readonly ResourceKey[]): Promise<void> {
-    const entries = keys.map(({ kind, id }) => this.#entry(kind, id))
-    await this.#readBefore([...new Set(entries)].filter((entry) => !('before' in entry)))
+    const entries = new Set<Entry>()
+    const slice = new TimeSlice()
+    for (const { kind, id } of keys) {
+      const entry = this.#entry(kind, id)
+      if (!('before' in entry)) entries.add(entry)
+      if (slice.due) await slice.pause()
+    }
+    await this.#readBefore([...entries])
   }
 
   async referrers(targets: readonly ResourceKey[], limit?: number): Promise<Referrer[]> {

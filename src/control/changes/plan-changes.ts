@@ -58,7 +58,7 @@ export async function planChanges(
   // With objects missing, references to them would be blamed too.
   if (plan.problems.length > 0) return plan
   await addParts(tx, plan.objects)
-  await tx.prefetch(referredTo(plan.objects))
+  await tx.prefetch(await referredTo(plan.objects))
   for await (const { object, problem } of checkRelations(tx, plan.objects, checks)) {
     const { kind, id } = object
     plan.problems.push({ index: indexes.get(keyOfObject(object)) ?? -1, kind, id, error: problem })
@@ -110,8 +110,10 @@ async function addParts(tx: ConfigTransaction, objects: Map<string, PlannedObjec
   }
 }
 
-function referredTo(objects: Planned): ResourceKey[] {
+/** What the objects refer to and are parts of, as far as it is not among them. */
+async function referredTo(objects: Planned): Promise<ResourceKey[]> {
   const keys = new Map<string, ResourceKey>()
+  const slice = new TimeSlice()
   for (const { kind, id, value } of objects.values()) {
     if (value === null) continue
     const { references, owner } = RESOURCE_DEFINITIONS[kind]
@@ -120,6 +122,7 @@ function referredTo(objects: Planned): ResourceKey[] {
       const key = keyOfObject(to)
       if (!objects.has(key)) keys.set(key, { kind: to.kind, id: to.id })
     }
+    if (slice.due) await slice.pause()
   }
   return [...keys.values()]
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { NODE_CERT, NODE_KEY } from './node-certificate.ts'
 
 export interface VaultServer {
   readonly uri: string
@@ -23,14 +25,20 @@ export interface VaultServer {
 
 type Reply = [status: number, content: object]
 
-/** Speaks as much of Vault's HTTP API as reading secrets of a key-value engine takes. */
-export async function startVault(t: TestContext): Promise<VaultServer> {
+/**
+ * Speaks as much of Vault's HTTP API as reading secrets of a key-value engine takes; with `tls` over
+ * https, with a certificate for 127.0.0.1 that it signed itself.
+ */
+export async function startVault(t: TestContext, { tls = false } = {}): Promise<VaultServer> {
   const secrets = new Map<string, Record<string, unknown>>()
   let reads = 0
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     reads++
     answer(vault, request, response)
-  })
+  }
+  const server = tls
+    ? createTlsServer({ key: NODE_KEY, cert: NODE_CERT }, onRequest)
+    : createServer(onRequest)
   const listen = async (port: number) => {
     server.listen(port, '127.0.0.1')
     await once(server, 'listening')
@@ -45,7 +53,7 @@ export async function startVault(t: TestContext): Promise<VaultServer> {
   const { port } = server.address() as AddressInfo
   t.after(stop)
   const vault: VaultServer = {
-    uri: `http://127.0.0.1:${port}`,
+    uri: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     secrets,
     token: 'root',
     namespace: undefined,

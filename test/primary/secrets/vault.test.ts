@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { createVaultReader, fieldOf, type VaultObject } from '../../../src/primary/secrets/vault.ts'
+import { NODE_CERT } from '../../helpers/node-certificate.ts'
 import { startVault, type VaultServer } from '../../helpers/vault-server.ts'
 
 function readerOf(vault: VaultServer, more: Partial<VaultObject> = {}, environment = {}) {
@@ -62,6 +64,35 @@ suite('createVaultReader', () => {
     const reader = readerOf(vault)
     t.after(() => reader.stop())
     await assert.rejects(reader.read(['jack']), { message: /ECONNREFUSED/, isOutage: true })
+  })
+
+  test('asks over https, if the certificate is good', async (t) => {
+    const vault = await startVault(t, { tls: true })
+    vault.secrets.set('kv/apisix/jack', { key: 'k' })
+    /** The reason of an outage, or the field. */
+    const outcome = async (uri: string) => {
+      const reader = readerOf(vault, { uri })
+      t.after(() => reader.stop())
+      const reading = reader.read(['jack']).then((fields) => fieldOf(fields, 'key'))
+      return reading.catch(({ message, isOutage }) => `${isOutage ? 'outage: ' : ''}${message}`)
+    }
+    const elsewhere = vault.uri.replace('127.0.0.1', 'localhost')
+    assert.match(
+      String(await outcome(vault.uri)),
+      /^outage: can't be asked: self-signed certificate/,
+    )
+    assert.equal(vault.reads, 0)
+
+    const known = getCACertificates('default')
+    t.after(() => setDefaultCACertificates(known))
+    setDefaultCACertificates([...known, NODE_CERT])
+    assert.deepEqual(await outcome(vault.uri), { value: 'k' })
+    assert.match(String(await outcome(elsewhere)), /^outage: can't be asked: .*altnames/)
+    assert.equal(vault.reads, 1)
+    assert.match(
+      String(await outcome(vault.uri.replace('https', 'http'))),
+      /^outage: can't be asked/,
+    )
   })
 
   const unusable = [

@@ -179,8 +179,8 @@ export type WorkerMessage =
   /** New answers about names of nodes. */
   | { type: 'names'; names: ResolvedName[] }
   /**
-   * These connections have arrived; none has been read from yet. Those in `late` wait for an
-   * answer: has another worker taken them since?
+   * The connections `ids` have arrived; none has been read from yet. Those in `late`, accepted
+   * before, wait for an answer: had another worker got them by then?
    */
   | { type: 'accepted'; ids: number[]; late: number[] }
   /** Of the connections up to this one, all that arrived have been accepted. */

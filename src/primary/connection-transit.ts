@@ -37,6 +37,8 @@ export class ConnectionTransit {
   #waiting: Waiting[] = []
   /** In the order sent. This process keeps its own handle until the worker has the connection. */
   readonly #sent = new Map<number, Sent>()
+  /** Those that others have got, and which the worker may still come to ask about. */
+  readonly #takenBack = new Set<number>()
   #last = 0
   #asked = 0
   /** The last one did not arrive: ask about each at once. */
@@ -66,18 +68,14 @@ export class ConnectionTransit {
     this.#pump(Number.POSITIVE_INFINITY)
   }
 
-  /** The worker has these; of those that were late, it asks which it may keep. */
+  /** The worker has these; of those that were late, which it accepted before, it asks which it may keep. */
   accepted({ ids, late }: Extract<WorkerMessage, { type: 'accepted' }>): void {
-    if (late.length > 0) {
-      const granted = late.filter((id) => this.#sent.has(id))
-      const refused = late.filter((id) => !this.#sent.has(id))
-      this.#events.send({ type: 'late', granted, refused })
-    }
     for (const id of ids) {
       // Closes our handle only: the connection lives on in the worker.
       this.#sent.get(id)?.socket.destroy()
       this.#sent.delete(id)
     }
+    if (late.length > 0) this.#answer(late)
     this.#doubtful = false
     this.#pump(MAX_SENT)
   }
@@ -90,6 +88,7 @@ export class ConnectionTransit {
       lost.push(socket)
       this.#sent.delete(id)
     }
+    for (const id of this.#takenBack) if (id <= upTo) this.#takenBack.delete(id)
     if (lost.length > 0) {
       this.#doubtful = true
       this.#sparedUntil = monotonicMs() + SPARE_MS
@@ -125,6 +124,7 @@ export class ConnectionTransit {
       if (sentAtMs > before) break
       taken.push(socket)
       this.#sent.delete(id)
+      this.#takenBack.add(id)
     }
     return taken
   }
@@ -140,6 +140,12 @@ export class ConnectionTransit {
       this.#events.send({ type: 'connection', id, sentAtMs, waitedMs }, next.socket)
       if (this.#doubtful) this.#ask()
     }
+  }
+
+  #answer(late: readonly number[]): void {
+    const granted = late.filter((id) => !this.#takenBack.has(id))
+    const refused = late.filter((id) => this.#takenBack.delete(id))
+    this.#events.send({ type: 'late', granted, refused })
   }
 
   #ask(): void {

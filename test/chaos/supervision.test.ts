@@ -13,14 +13,18 @@ import {
 import { until } from '../helpers/stack.ts'
 import { startLoad } from '../helpers/steady-load.ts'
 
-/** Milliseconds that a request on a connection of its own takes. */
-function askAnew(url: string): Promise<number> {
+const DEADLINE_MS = 5_000
+
+/** Milliseconds that a request takes; on a connection of its own unless there is an agent. */
+function ask(url: string, agent = new Agent()): Promise<number> {
   const startedAt = performance.now()
   return new Promise((resolve, reject) => {
-    get(url, { agent: new Agent() }, (response) => {
+    get(url, { agent, timeout: DEADLINE_MS }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`))
       response.resume().on('end', () => resolve(performance.now() - startedAt))
-    }).on('error', reject)
+    })
+      .on('timeout', () => reject(new Error('no answer')))
+      .on('error', reject)
   })
 }
 
@@ -30,12 +34,12 @@ suite('a worker that stalls', () => {
     const [victim] = await workersOf(gateway)
     assert.ok(victim)
     process.kill(victim.pid, 'SIGSTOP')
-    const first = await Promise.all(Array.from({ length: 8 }, () => askAnew(gateway.url)))
+    const first = await Promise.all(Array.from({ length: 8 }, () => ask(gateway.url)))
     const slowest = Math.max(...first)
     t.diagnostic(`slowest of 8 new connections right after the stop: ${slowest.toFixed(0)} ms`)
     assert.ok(slowest < 3_000, `${slowest} ms`)
     await until(async () => (await workersOf(gateway)).some(({ silent }) => silent))
-    const then = await Promise.all(Array.from({ length: 8 }, () => askAnew(gateway.url)))
+    const then = await Promise.all(Array.from({ length: 8 }, () => ask(gateway.url)))
     assert.ok(Math.max(...then) < 1_000, `${then}`)
 
     process.kill(victim.pid, 'SIGCONT')
@@ -49,6 +53,28 @@ suite('a worker that stalls', () => {
     })
     const { sent, failures } = await load.stop()
     assert.deepEqual(failures, [], `${sent} sent`)
+  })
+
+  test('reads nothing from connections that others got meanwhile', async (t) => {
+    const { gateway } = await startServing(t, { HOLDFAST_WORKER_STALL_MS: '1500' })
+    const [victim] = await workersOf(gateway)
+    assert.ok(victim)
+    const agents = Array.from({ length: 8 }, () => new Agent({ keepAlive: true, maxSockets: 1 }))
+    t.after(() => {
+      for (const agent of agents) agent.destroy()
+    })
+    const askAll = () => Promise.all(agents.map((agent) => ask(gateway.url, agent)))
+    process.kill(victim.pid, 'SIGSTOP')
+    await askAll()
+    // It asks which ones are its own, and gets no answer yet.
+    gateway.child.kill('SIGSTOP')
+    process.kill(victim.pid, 'SIGCONT')
+    const end = performance.now() + 1_000
+    try {
+      while (performance.now() < end) await askAll()
+    } finally {
+      gateway.child.kill('SIGCONT')
+    }
   })
 
   test('is replaced, then killed, and a report is kept', async (t) => {

@@ -44,11 +44,13 @@ suite('ConnectionTransit', () => {
   })
 
   test('grants a late connection unless another worker has it', () => {
-    const { transit, sent, sockets } = createTransit()
+    const { transit, sent, closed, sockets } = createTransit()
     for (const socket of sockets.slice(0, 2)) transit.add(socket)
     transit.takeSent()
     transit.add(sockets[2] as Socket)
-    transit.accepted({ type: 'accepted', ids: [1, 2, 3], late: [1, 2, 3] })
+    transit.accepted({ type: 'accepted', ids: [1, 2, 3], late: [] })
+    assert.deepEqual(closed, [2])
+    transit.accepted({ type: 'accepted', ids: [], late: [1, 2, 3] })
     assert.deepEqual(sent.at(-1), { type: 'late', granted: [3], refused: [1, 2] })
   })
 

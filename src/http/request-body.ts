@@ -3,6 +3,10 @@ import { ChunkedDecoder } from './chunked-decoder.ts'
 import type { HttpLimits } from './limits.ts'
 import { REFUSALS, type Refusal } from './refusal.ts'
 
+/** A body nobody wants is read to its end up to this size, to keep the connection. */
+const MAX_DISCARDED_BYTES = 65_536
+/** One whose length only its end tells: what a closing connection would have to read as well. */
+const MAX_DISCARDED_CHUNKED_BYTES = 8_388_608
 const NO_TRAILERS: RawHeaders = []
 
 /** What a body needs of its connection: to be asked for bytes. */
@@ -46,9 +50,12 @@ export class RequestBody implements BodySource {
     return this.#decoder === undefined ? (this.length ?? 0) - this.#remaining : this.#received
   }
 
-  /** Bytes still to come; undefined when only the end will tell. */
-  get remaining(): number | undefined {
-    return this.#decoder === undefined ? this.#remaining : undefined
+  /**
+   * Whether `discard` would read the rest, to keep the connection. What is left of a chunked body
+   * nobody knows: one that was long so far is taken for long.
+   */
+  get isWorthReading(): boolean {
+    return (this.#decoder === undefined ? this.#remaining : this.#received) <= MAX_DISCARDED_BYTES
   }
 
   start(sink: BodySink): void {
@@ -68,9 +75,10 @@ export class RequestBody implements BodySource {
     this.#owner.bodyFlows(false)
   }
 
-  /** Nobody wants the rest: up to `budget` wire bytes may be read and dropped. */
-  discard(budget: number): void {
-    this.#discardBudget = budget
+  /** Nobody wants the rest: it may be read and dropped. */
+  discard(): void {
+    this.#discardBudget =
+      this.#decoder === undefined ? MAX_DISCARDED_BYTES : MAX_DISCARDED_CHUNKED_BYTES
     this.flowing = true
   }
 

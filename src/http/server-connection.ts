@@ -11,8 +11,6 @@ import { type BodyOwner, RequestBody } from './request-body.ts'
 import type { RequestHead } from './request-head.ts'
 import { SendProgress } from './send-progress.ts'
 
-/** A body nobody wants is read to its end up to this size, to keep the connection. */
-const MAX_DISCARDED_BYTES = 65_536
 /** What a closing connection may still receive before it is cut. */
 const MAX_LINGER_BYTES = 8_388_608
 /** Pipelined requests answered in one turn of the event loop before others get theirs. */
@@ -88,7 +86,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     if (this.#inputEnded && this.#input.bytes === undefined) return false
     if (this.#body === undefined) return true
     // An answer to a large upload that is still on its way: the rest will not be read.
-    if (!isWorthReading(this.#body)) return false
+    if (!this.#body.isWorthReading) return false
     // Nobody has asked for the body. One that waits for our 100 may come or not: nobody can tell.
     return this.#body.started || !this.#expectsContinue
   }
@@ -335,20 +333,18 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     if (this.#exchange !== exchange) return
     this.#exchange = undefined
     this.#engine.exchangeEnded()
-    const wasRead = this.#discardRest()
-    if (!wasRead || !exchange.keepAlive) this.#closeGracefully()
+    this.#dropBody(exchange.keepAlive)
+    if (!exchange.keepAlive) this.#closeGracefully()
     exchange.close(false)
     this.#run()
   }
 
-  /** Returns false when the request was not read to its end and what is left is not worth it. */
-  #discardRest(): boolean {
+  /** Takes the rest of the request's body from the handler; it has to be read if the connection goes on. */
+  #dropBody(readOn: boolean): void {
     const body = this.#body
-    if (body === undefined || body.complete) return true
+    if (body === undefined || body.complete) return
     this.#failBody(body, new Error('the response ended before the request body'))
-    if (!isWorthReading(body)) return false
-    body.discard(MAX_DISCARDED_BYTES)
-    return true
+    if (readOn) body.discard()
   }
 
   /** Answers for the handler, if the response has not begun, and closes. */
@@ -401,8 +397,4 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
       this.#engine.handlerFailed(thrown)
     }
   }
-}
-
-function isWorthReading(body: RequestBody): boolean {
-  return (body.remaining ?? 0) <= MAX_DISCARDED_BYTES
 }

@@ -113,6 +113,36 @@ suite('one connection', () => {
     }
   })
 
+  test('says so when a chunked body was long so far; of a short one it reads the rest', async (t) => {
+    let wanted = 0
+    const { client } = await startEngine(t, (exchange) => {
+      let bytes = 0
+      const onData = (chunk: Buffer) => {
+        bytes += chunk.length
+        if (bytes >= wanted && !exchange.responded) exchange.reply(200, [], 'early')
+        return true
+      }
+      if (exchange.body === undefined) exchange.reply(200, [], 'next')
+      else exchange.body.start({ onData, onEnd() {}, onError() {} })
+    })
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
+
+    wanted = 5 * 0x4000
+    const long = await client()
+    long.send(head + chunk.repeat(5))
+    await long.ended()
+    assert.match(long.received, /Connection: close.*early$/s)
+
+    wanted = 1
+    const short = await client()
+    short.send(head + chunk)
+    await short.until((text) => text.endsWith('early'))
+    assert.equal(countOf(short.received, 'Connection: close'), 0)
+    short.send(`${chunk.repeat(20)}0\r\n\r\n${GET}`)
+    await short.until((text) => text.endsWith('next'))
+  })
+
   test('persists for HTTP/1.0 clients that ask', async (t) => {
     const { talk } = await startEngine(t, ok)
     const old = 'GET / HTTP/1.0\r\n'
@@ -185,14 +215,16 @@ suite('request bodies', () => {
     assert.equal(raw.reset, false)
   })
 
-  test('without announced length are skipped up to the same size', async (t) => {
+  test('without announced length are skipped, if not endless', async (t) => {
     const { talk } = await startEngine(t, ok)
     const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
     const short = await talk(`${head}5\r\nhello\r\n0\r\n\r\n${GET_CLOSE}`)
     assert.equal(countOf(short, '200 OK'), 2)
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
     const long = await talk(`${head}${chunk.repeat(10)}0\r\n\r\n${GET_CLOSE}`)
-    assert.equal(countOf(long, '200 OK'), 1)
+    assert.equal(countOf(long, '200 OK'), 2)
+    const endless = await talk(`${head}${chunk.repeat(530)}0\r\n\r\n${GET_CLOSE}`)
+    assert.equal(countOf(endless, '200 OK'), 1)
   })
 
   test('of one-byte chunks reach the handler in few pieces', async (t) => {

@@ -61,7 +61,7 @@ class Engine implements HttpEngine, ConnectionEngine {
     this.handler = handler
     this.limits = { ...DEFAULT_HTTP_LIMITS, ...definedOf(options) }
     this.#tickMs = tickFor(this.limits)
-    this.#sweeper = setInterval(() => this.#sweep(), this.#tickMs).unref()
+    this.#sweeper = setInterval(() => onceRead(() => this.#sweep()), this.#tickMs).unref()
   }
 
   get connections(): number {
@@ -74,7 +74,9 @@ class Engine implements HttpEngine, ConnectionEngine {
   }
 
   closeIdle(): void {
-    for (const connection of this.#connections) connection.closeIfStale()
+    onceRead(() => {
+      for (const connection of this.#connections) connection.closeIfStale()
+    })
   }
 
   drain(): void {
@@ -142,6 +144,14 @@ class Engine implements HttpEngine, ConnectionEngine {
     this.#dateLine = ''
     for (const connection of this.#connections) connection.sweep()
   }
+}
+
+/**
+ * Once what has arrived by now was read: timers come first in a turn of the event loop, and after a
+ * long turn a connection that looks idle may have its next request waiting in the kernel.
+ */
+function onceRead(judge: () => void): void {
+  setImmediate(judge)
 }
 
 /** Short enough that the shortest time-out is off by half at most. */

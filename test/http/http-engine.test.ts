@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Exchange } from '../../src/http/exchange.ts'
-import { countOf, ok, startEngine } from './engine-fixture.ts'
+import { countOf, ok, type RawClient, startEngine } from './engine-fixture.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
 
@@ -53,6 +54,41 @@ suite('drain', () => {
     engine.drain()
     await used.ended()
     await engine.whenIdle()
+  })
+})
+
+suite('a request that arrived while the event loop was busy', () => {
+  const options = { keepAliveTimeoutMs: 40, drainGraceMs: 0 }
+  const TICK_MS = 10
+
+  /** A connection whose second request has arrived, but was not read yet. */
+  async function startWithUnread(t: TestContext) {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const { client, engine } = await startEngine(t, ok, options)
+    const raw = await client()
+    raw.send(GET)
+    await raw.until((text) => text.endsWith('ok'))
+    // Where the engine's own timers run: before the sockets are read.
+    await delay(0)
+    raw.send(GET)
+    return { raw, engine }
+  }
+
+  async function assertAnswered(raw: RawClient): Promise<void> {
+    await raw.until((text) => countOf(text, '200 OK') === 2)
+    assert.equal(raw.reset, false)
+  }
+
+  test('is answered though the connection has timed out', async (t) => {
+    const { raw } = await startWithUnread(t)
+    t.mock.timers.tick(options.keepAliveTimeoutMs + 2 * TICK_MS)
+    await assertAnswered(raw)
+  })
+
+  test('is answered though idle connections are closed', async (t) => {
+    const { raw, engine } = await startWithUnread(t)
+    engine.closeIdle()
+    await assertAnswered(raw)
   })
 })
 

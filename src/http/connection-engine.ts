@@ -1,3 +1,4 @@
+import type { ClientConnection } from '../model/http-message.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import type { HttpExchange } from './http-exchange.ts'
 import type { HttpLimits } from './limits.ts'
@@ -17,7 +18,8 @@ export interface ConnectionEngine {
   flushLater(exchange: HttpExchange): void
   exchangeBegan(): void
   exchangeEnded(): void
-  refused(refusal: Refusal): void
+  /** `begun`: the handler had the request already. */
+  refused(refusal: Refusal, connection: ClientConnection, begun: boolean): void
   handlerFailed(error: unknown): void
   connectionClosed(connection: object): void
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { ClientConnection } from '../model/http-message.ts'
 import type { ConnectionEngine } from './connection-engine.ts'
 import type { ExchangeHandler } from './exchange.ts'
 import type { HttpExchange } from './http-exchange.ts'
@@ -11,8 +12,11 @@ const MAX_TICK_MS = 500
 const MIN_TICK_MS = 10
 
 export interface HttpEngineOptions extends Partial<HttpLimits> {
-  /** The engine has answered, or cut, by itself. */
-  onRefused?: (status: number, reason: string) => void
+  /**
+   * The engine has answered, or cut, by itself. `begun`: the handler had the request already, and
+   * hears that it is over.
+   */
+  onRefused?: (refusal: Refusal, connection: ClientConnection, begun: boolean) => void
   /** The handler threw or broke its contract; its request was answered with 500 or cut. */
   onHandlerError?: (error: unknown) => void
 }
@@ -117,8 +121,8 @@ class Engine implements HttpEngine, ConnectionEngine {
     this.pendingRequests--
   }
 
-  refused(refusal: Refusal): void {
-    this.#options.onRefused?.(refusal.status, refusal.reason)
+  refused(refusal: Refusal, connection: ClientConnection, begun: boolean): void {
+    this.#options.onRefused?.(refusal, connection, begun)
   }
 
   handlerFailed(error: unknown): void {

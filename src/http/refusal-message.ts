@@ -1,9 +1,14 @@
 import { STATUS_CODES } from 'node:http'
 import type { Refusal } from './refusal.ts'
 
+/** What the client is told, in ASCII. */
+export function refusalBody({ reason }: Refusal): string {
+  return `${JSON.stringify({ error_msg: reason })}\n`
+}
+
 /** A whole response that closes the connection. `dateLine` is a complete header line. */
 export function refusalMessage(refusal: Refusal, isHead: boolean, dateLine: string): string {
-  const body = `${JSON.stringify({ error_msg: refusal.reason })}\n`
+  const body = refusalBody(refusal)
   return (
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n` +
     `${dateLine}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n` +

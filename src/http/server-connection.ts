@@ -349,12 +349,13 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
 
   /** Answers for the handler, if the response has not begun, and closes. */
   #refuse(refusal: Refusal): void {
-    this.#engine.refused(refusal)
     const exchange = this.#exchange
+    this.#engine.refused(refusal, this.facts, exchange !== undefined)
     if (exchange?.headSent === true) {
       this.#destroy()
       return
     }
+    if (exchange !== undefined) exchange.status = refusal.status
     this.socket.write(refusalMessage(refusal, exchange?.method === 'HEAD', this.dateLine()))
     this.#closeGracefully()
     this.#abandon(new Error(refusal.reason))
@@ -386,8 +387,9 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     this.#exchange = undefined
     this.#body = undefined
     if (exchange !== undefined) this.#engine.exchangeEnded()
-    if (body !== undefined) this.#failBody(body, error)
+    // First: who sends the body on would take its failure for one of the node, and answer it.
     exchange?.close(true)
+    if (body !== undefined) this.#failBody(body, error)
   }
 
   #failBody(body: RequestBody, error: Error): void {

@@ -109,6 +109,8 @@ export interface WorkerStats {
   requestsByStatus: Record<string, number>
   /** Requests the HTTP engine refused before routing, by status code. */
   refusedByStatus: Record<string, number>
+  /** All that it refused, also in the middle of their bodies, by reason: one of few texts. */
+  refusedByReason: Record<string, number>
   /** Connections and requests turned away for lack of capacity, by reason. */
   shed: Record<string, number>
   /** Share of the new requests that is being shed, 0 to 1. */

@@ -158,9 +158,16 @@ export function createMetrics(parts: StatusParts): Metrics {
   labelled(
     Counter,
     'http_refused_total',
-    'Requests refused as malformed or over a limit, by status.',
+    'Requests refused as malformed or over a limit before they were routed, by status.',
     'status',
     (s) => Object.entries(s.supervisor.stats.refusedByStatus),
+  )
+  labelled(
+    Counter,
+    'http_refusals_total',
+    'Requests refused as malformed, too large or too slow, also in the middle of their bodies, by reason.',
+    'reason',
+    (s) => Object.entries(s.supervisor.stats.refusedByReason),
   )
   labelled(
     Counter,

@@ -17,6 +17,7 @@ import { EXIT } from '../support/exit-codes.ts'
 import { createLogger, flushLogs } from '../support/logger.ts'
 import { createClientPool } from '../upstream/client-pool.ts'
 import { createAccessLog } from './access-log/access-log.ts'
+import { refusedRequest } from './access-log/refused-request.ts'
 import { BodyBudget } from './body-budget.ts'
 import { type ConfigHolder, createConfigHolder } from './config-holder.ts'
 import { ConnectionIntake } from './connection-intake.ts'
@@ -138,6 +139,7 @@ function createWorker(settings: WorkerSettings): Worker {
   const { maxBufferedBodyBytes, maxBufferedBytes } = settings.http
   const bodies = new BodyBudget(maxBufferedBodyBytes, maxBufferedBytes)
   stats.bodies = bodies
+  const accessLog = createAccessLog(settings.accessLog, { metrics, log })
   const serve = createRequestHandler({
     config,
     stats,
@@ -146,7 +148,7 @@ function createWorker(settings: WorkerSettings): Worker {
     normalizePath: createPathNormalizer(routing),
     bodies,
     alwaysShowStatus: settings.upstream.alwaysShowStatus,
-    accessLog: createAccessLog(settings.accessLog, { metrics, log }),
+    accessLog,
   })
   const handler = withHealthPath(
     settings.healthPath,
@@ -156,7 +158,10 @@ function createWorker(settings: WorkerSettings): Worker {
   const engine: HttpEngine = createHttpEngine(
     {
       ...settings.http,
-      onRefused: (status) => stats.countRefused(status),
+      onRefused: (refusal, connection, begun) => {
+        stats.countRefused(refusal, begun)
+        if (!begun) accessLog?.(refusedRequest(refusal, connection))
+      },
       onHandlerError: (err) => log.error({ err }, 'request failed'),
     },
     handler,

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import type { Refusal } from '../http/refusal.ts'
 import type { WorkerStats } from '../model/ipc.ts'
 import { droppedLogLines } from '../support/logger.ts'
 
@@ -9,6 +10,7 @@ export class StatsCollector {
   /** Answers by status code; index 0–599, sparse in use but dense in memory. */
   readonly #requestsByStatus = new Uint32Array(600)
   readonly #refusedByStatus = new Uint32Array(600)
+  readonly #refusedByReason = new Map<string, number>()
   readonly #upstreamErrors = new Map<string, number>()
   readonly #pluginErrors = new Map<string, number>()
   readonly #shed = new Map<string, number>()
@@ -31,8 +33,10 @@ export class StatsCollector {
     this.bytesSent += bytes
   }
 
-  countRefused(status: number): void {
-    this.#refusedByStatus[status] = (this.#refusedByStatus[status] ?? 0) + 1
+  /** The engine refused a request; one that had `begun` is counted as such, with its status. */
+  countRefused({ status, reason }: Refusal, begun: boolean): void {
+    this.#refusedByReason.set(reason, (this.#refusedByReason.get(reason) ?? 0) + 1)
+    if (!begun) this.#refusedByStatus[status] = (this.#refusedByStatus[status] ?? 0) + 1
   }
 
   countUpstreamError(code: string): void {
@@ -67,6 +71,7 @@ export class StatsCollector {
       connectionsTotal: this.connectionsTotal,
       requestsByStatus: nonZero(this.#requestsByStatus),
       refusedByStatus: nonZero(this.#refusedByStatus),
+      refusedByReason: Object.fromEntries(this.#refusedByReason),
       shed: Object.fromEntries(this.#shed),
       shedShare,
       bytesSent: this.bytesSent,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync, renameSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startPluginStack } from '../helpers/plugin-stack.ts'
@@ -45,6 +46,7 @@ test('metrics, loggers and the access log of two workers', async (t) => {
     HOLDFAST_ACCESS_LOG: accessLog,
     HOLDFAST_ACCESS_LOG_FORMAT: '$request_method $uri $status $upstream_addr "$arg_x" $route_id',
     HOLDFAST_METRICS_EXPIRE_MS: '3000',
+    HOLDFAST_HTTP_BODY_TIMEOUT_MS: '1000',
     HOLDFAST_METRICS_EXTRA_LABELS: 'bandwidth.who=$arg_who',
   })
   const metrics = async () => {
@@ -189,6 +191,41 @@ test('metrics, loggers and the access log of two workers', async (t) => {
     assert.ok(lines.includes(`GET /bare/b 200 ${node.address} "\\x22\\x0A" bare`))
     assert.ok(lines.includes('GET /nowhere 404 - "-" -'))
     assert.equal(lines.filter((line) => line.startsWith('POST /filed/ 200')).length, 10)
+  })
+
+  await t.test('what is refused before it is routed has its line and its counters', async () => {
+    const talk = async (bytes: string) => {
+      const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+      socket.write(bytes)
+      const [answer] = await once(socket, 'data')
+      socket.destroy()
+      return String(answer).slice(9, 12)
+    }
+    assert.equal(await talk('GET / HTTP/1.1\r\n\r\n'), '400')
+    assert.equal(await talk(`GET /${'x'.repeat(9_000)} HTTP/1.1\r\nHost: a\r\n\r\n`), '414')
+    // This one is a request already when it fails.
+    const slow = 'POST /bare/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nx'
+    assert.equal(await talk(slow), '408')
+    await until(() => linesOf(accessLog).some((line) => line.startsWith('POST /bare/slow')))
+    const lines = linesOf(accessLog)
+    assert.deepEqual(
+      ['- - 400', '- - 414', 'POST /bare/slow 408'].map(
+        (start) => lines.filter((line) => line.startsWith(start)).length,
+      ),
+      [1, 1, 1],
+    )
+    const counted = [
+      'refused_total{status="400"}',
+      'refused_total{status="414"}',
+      'requests_total{status="408"}',
+      'refusals_total{reason="the Host header is missing"}',
+      'refusals_total{reason="the request body took too long"}',
+    ]
+    const all = async () => (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+    const hasAll = (text: string) => counted.every((name) => text.includes(`_http_${name} 1\n`))
+    await until(async () => hasAll(await all()))
+    // Counted once.
+    assert.doesNotMatch(await all(), /_http_refused_total\{status="408"\}/)
   })
 
   await t.test('label sets in which nothing is counted are forgotten', async () => {

@@ -33,7 +33,7 @@ export async function startEngine(
   const engine = createHttpEngine(
     {
       ...options,
-      onRefused: (status, reason) => refusals.push({ status, reason }),
+      onRefused: ({ status, reason }) => refusals.push({ status, reason }),
       onHandlerError: (error) => errors.push(error),
     },
     handler,

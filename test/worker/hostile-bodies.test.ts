@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { suite, test } from 'node:test'
 import { setTimeout as after } from 'node:timers/promises'
 import type { PluginInstance, RequestContext } from '../../src/plugins/contract.ts'
@@ -214,6 +215,25 @@ suite('request bodies and plugins', () => {
       assert.equal(bodyOf(received), 'ab')
     }
     assert.deepEqual(seen, ['ab'], 'heard once')
+  })
+
+  test('a client that leaves in the middle of one is no failure of the node', async (t) => {
+    const leave: [status: number, (socket: Socket) => void][] = [
+      // As nginx has it: a body that ends early is a bad request.
+      [400, (socket) => socket.end()],
+      [499, (socket) => socket.resetAndDestroy()],
+    ]
+    for (const [status, go] of leave) {
+      const rig = await startRig(t, echo)
+      rig.route('r', () => ({}))
+      const client = await rig.client()
+      client.send('POST /r/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
+      await until(() => rig.busy() === 1)
+      go(client.socket)
+      await until(() => rig.engine.pendingRequests === 0 && rig.busy() === 0)
+      const { requestsByStatus, upstreamErrors } = rig.stats.report(0, 0, 0)
+      assert.deepEqual([requestsByStatus, upstreamErrors], [{ [status]: 1 }, {}])
+    }
   })
 
   test('an answer before the body ends the request for its observer, once', async (t) => {

@@ -84,7 +84,9 @@ function protocol(request: RequestContext): string {
   return request.httpVersion === '2' ? 'HTTP/2.0' : `HTTP/${request.httpVersion}`
 }
 
-function requestLine(request: RequestContext): string {
+function requestLine(request: RequestContext): string | undefined {
+  // Refused before it could be read.
+  if (request.method === '') return undefined
   return `${request.method} ${request.target} ${protocol(request)}`
 }
 

@@ -120,7 +120,7 @@ export class Acceptor {
     for (const socket of sockets) this.#dispatch(socket)
   }
 
-  /** Answers 503: more connections come than the workers can take, and each one held costs a descriptor. */
+  /** Answers 503: no worker can take these, and each one held costs a descriptor. */
   refuse(sockets: readonly Socket[]): void {
     if (sockets.length === 0) return
     for (const socket of sockets) this.#refusal.refuse(socket)
@@ -128,14 +128,14 @@ export class Acceptor {
     const now = performance.now()
     if (now - this.#refusedLogAt < REFUSED_LOG_GAP_MS) return
     this.#refusedLogAt = now
-    this.#log.warn('workers can not take more connections, refusing some with 503')
+    this.#log.warn('no worker can take more connections, refusing some with 503')
   }
 
   /** Stops accepting; connections already handed over are not touched. */
   close(): void {
     for (const server of this.#servers.values()) server.close()
     this.#servers.clear()
-    for (const { socket } of this.#waiting.splice(0)) socket.destroy()
+    this.refuse(this.#waiting.splice(0).map(({ socket }) => socket))
   }
 
   #open(target: ListenTarget): Promise<Server> {
@@ -145,7 +145,6 @@ export class Acceptor {
       socket.on('error', () => {})
       this.#dispatch(socket)
     })
-    server.on('drop', () => this.#log.warn('connection dropped'))
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       server.listen({ ...target, backlog: BACKLOG }, () => {
@@ -171,12 +170,10 @@ export class Acceptor {
 
   #wait(socket: Socket): void {
     const now = performance.now()
-    this.#waiting = this.#waiting.filter((entry) => {
-      const stale = now - entry.since > MAX_WAIT_MS
-      if (stale) entry.socket.destroy()
-      return !stale
-    })
-    if (!this.listening || this.#waiting.length >= MAX_WAITING) socket.destroy()
+    const isStale = ({ since }: { since: number }) => now - since > MAX_WAIT_MS
+    this.refuse(this.#waiting.filter(isStale).map((entry) => entry.socket))
+    this.#waiting = this.#waiting.filter((entry) => !isStale(entry))
+    if (!this.listening || this.#waiting.length >= MAX_WAITING) this.refuse([socket])
     else this.#waiting.push({ socket, since: now })
   }
 }

@@ -5,6 +5,8 @@ import { suite, type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { Acceptor, type ConnectionTaker } from '../../src/primary/acceptor.ts'
 
+const REFUSAL = /^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n/s
+
 /** A worker that answers each connection with its name; `serving` can be switched. */
 function createTaker(name: string, serving = true): ConnectionTaker & { serving: boolean } {
   return {
@@ -65,7 +67,24 @@ suite('Acceptor', () => {
     const { port } = await startAcceptor(t, [flooded, free])
     assert.deepEqual([await answerOf(port), await answerOf(port)], ['free', 'free'])
     const { port: floodedPort } = await startAcceptor(t, [flooded])
-    assert.match(await answerOf(floodedPort), /^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n/s)
+    assert.match(await answerOf(floodedPort), REFUSAL)
+  })
+
+  test('refuses with 503 what has waited for too long, and what still waits at the end', async (t) => {
+    const { acceptor, port } = await startAcceptor(t, [createTaker('never', false)])
+    const start = performance.now()
+    const now = t.mock.method(performance, 'now', () => start)
+    const [server] = acceptor.servers
+    assert.ok(server)
+    const arrived = once(server, 'connection')
+    const stale = answerOf(port)
+    await arrived
+    now.mock.mockImplementation(() => start + 5_001)
+    const waiting = answerOf(port)
+    assert.match(await stale, REFUSAL)
+    acceptor.close()
+    assert.match(await waiting, REFUSAL)
+    assert.equal(acceptor.refused, 2)
   })
 
   test('opens all addresses or none', async (t) => {

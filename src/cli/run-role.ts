@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { unknownSettingNames } from '../settings/load-settings.ts'
 import { EXIT } from '../support/exit-codes.ts'
+import { keepOldGenerationTight } from '../support/heap-limits.ts'
 import { reopenLogFiles } from '../support/log-file.ts'
 import { flushLogs } from '../support/logger.ts'
 import { createServiceManager, type ServiceManager } from '../support/service-manager.ts'
@@ -62,7 +63,10 @@ export async function runRole(
   const started = Promise.withResolvers<Role>()
   onReloadSignal(started.promise, manager, log)
   onHandOverSignal(started.promise, () => requestStop(HANDED_OVER))
-  announceReady(started.promise, manager)
+  const ready = started.promise.then((role) => role.ready)
+  announceReady(ready, manager)
+  // From here on there are changes, one after the other, and what they leave behind.
+  void ready.then(keepOldGenerationTight)
   // Half a start cannot be stopped in order, so it gets its time; but not forever.
   const role = await Promise.race([start(), stopAsked.then(() => delay(START_GRACE_MS))])
   if (role === undefined) return EXIT.OK
@@ -72,8 +76,7 @@ export async function runRole(
 }
 
 /** A gateway without any configuration waits for it; that is no reason to kill it. */
-function announceReady(started: Promise<Role>, manager: ServiceManager): void {
-  const ready = started.then((role) => role.ready)
+function announceReady(ready: Promise<void>, manager: ServiceManager): void {
   const grace = delay(READY_GRACE_MS, LATE, { ref: false })
   void Promise.race([ready, grace]).then((outcome) => {
     manager.ready(outcome === LATE ? 'running, waiting for configuration' : 'ready')

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { getHeapSpaceStatistics } from 'node:v8'
-import { HeapLimits, keepYoungGenerationSmall } from '../../src/worker/heap-limits.ts'
+import { keepYoungGenerationSmall } from '../../src/support/heap-limits.ts'
+import { HeapLimits } from '../../src/worker/heap-limits.ts'
 
 /** Twice what a process has that grew nothing; unbridled it is 40 MB and more. */
 const MAX_SMALL_BYTES = 8 * 1024 * 1024

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
-import { toFieldValue } from '../support/header-fields.ts'
+import { FIELD_NAME, toFieldValue } from '../support/header-fields.ts'
 import { monotonicMs } from '../support/monotonic.ts'
 import { compileTemplate } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
@@ -33,7 +33,7 @@ const schema = Type.Object(
     break_response_headers: Type.Optional(
       Type.Array(
         Type.Object({
-          key: Type.String({ minLength: 1, pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }),
+          key: Type.String({ minLength: 1, pattern: FIELD_NAME }),
           value: Type.String({ minLength: 1 }),
         }),
         { description: 'Headers beside that body; values may have variables.' },

@@ -1,18 +1,6 @@
 import Type from 'typebox'
+import { HTTP_METHODS } from '../model/schemas/fragments.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
-
-const METHODS = [
-  'GET',
-  'POST',
-  'PUT',
-  'DELETE',
-  'PATCH',
-  'HEAD',
-  'OPTIONS',
-  'CONNECT',
-  'TRACE',
-  'PURGE',
-]
 
 const names = (description: string) =>
   Type.Optional(Type.Array(Type.String(), { minItems: 1, description }))
@@ -31,7 +19,7 @@ const schema = Type.Object(
           {
             user: Type.Optional(Type.String({ description: 'Name, as in the lists.' })),
             methods: Type.Optional(
-              Type.Array(Type.Enum(METHODS), {
+              Type.Array(Type.Enum(HTTP_METHODS), {
                 minItems: 1,
                 description: 'All that it may use.',
               }),

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import Type from 'typebox'
 import { equalSecrets } from '../support/equal-secrets.ts'
-import { fieldValue } from '../support/header-fields.ts'
+import { FIELD_NAME, fieldValue } from '../support/header-fields.ts'
 import { definePlugin, type Reply } from './contract.ts'
 
 const MS_PER_SECOND = 1000
@@ -15,7 +15,7 @@ const schema = Type.Object({
   }),
   name: Type.String({
     default: 'apisix-csrf-token',
-    pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+    pattern: FIELD_NAME,
     description: 'Name of the cookie and of the header.',
   }),
 })

@@ -1,13 +1,12 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { compileExpression, type Expression } from '../support/expression/expression.ts'
-import { toFieldValue } from '../support/header-fields.ts'
+import { isFieldName, toFieldValue } from '../support/header-fields.ts'
+import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import { compileTemplate } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 
 const MS_PER_SECOND = 1000
-/** Node's timers take more for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 const Condition = {
   percentage: Type.Optional(
@@ -104,7 +103,7 @@ function compileReply({
 }: Static<typeof Abort>): (request: RequestContext) => Reply {
   const text = compileTemplate(body ?? '')
   const fields = Object.entries(headers).map(([name, value]) => {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+    if (!isFieldName(name)) {
       throw new ConfigError('GW_CONFIG_INVALID', `"${name}" can't be the name of a header`)
     }
     return { name, value: compileTemplate(String(value)) }

@@ -1,21 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { QuotaPlace } from '../model/quota.ts'
 import { compileKeyTemplate } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
+import { holdBack } from './limits/hold-back.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
-import { LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
+import { keyTypeField, LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
 import { compileLimitKey, limitScope } from './limits/limit-key.ts'
 import { compileLimitNumber, type LimitNumber } from './limits/limit-number.ts'
 import { REDIS_FIELDS, readRedisSettings } from './redis/redis-fields.ts'
 import { chooseLedger, type LimitLedger } from './redis/redis-ledger.ts'
 
 const MS_PER_SECOND = 1_000
-/** A shorter delay is none. */
-const MIN_DELAY_MS = 1
-/** Node's timers take more for 1 ms. */
-const MAX_DELAY_MS = 2 ** 31 - 1
 const DEFAULT_KEY_TTL_SECONDS = 3_600
 
 const CONN = limitNumber(1, 'Requests at a time; may be a text with variables.')
@@ -34,10 +30,7 @@ const schema = Type.Object(
       description: 'Hold all of them back equally long, not longer the more there are.',
     }),
     key: Type.Optional(Type.String({ description: 'What requests are counted by.' })),
-    key_type: Type.Union([Type.Literal('var'), Type.Literal('var_combination')], {
-      default: 'var',
-      description: 'How `key` is to be read.',
-    }),
+    key_type: keyTypeField(['var', 'var_combination']),
     rules: Type.Optional(
       Type.Array(
         Type.Object(
@@ -151,17 +144,16 @@ class Limiter {
   }
 
   /** Keeps the place until the request is over, which it may be by now. */
-  async #hold(stay: Stay, place: QuotaPlace, limit: number): Promise<void> {
+  async #hold(stay: Stay, place: QuotaPlace, limit: number): Promise<undefined> {
     if (stay.over) {
       place.release()
-      return
+      return undefined
     }
     stay.places.push(place)
-    if (place.taken <= limit) return
+    if (place.taken <= limit) return undefined
     const { default_conn_delay: seconds, only_use_default_delay: equally } = this.#config
     const times = equally ? 1 : Math.floor((place.taken - 1) / limit)
-    const delayMs = seconds * times * MS_PER_SECOND
-    if (delayMs >= MIN_DELAY_MS) await sleep(Math.min(delayMs, MAX_DELAY_MS))
+    return holdBack(seconds * times * MS_PER_SECOND)
   }
 }
 

@@ -1,10 +1,12 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { WindowVerdict } from '../model/quota.ts'
+import { FIELD_NAME } from '../support/header-fields.ts'
+import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import { compileKeyTemplate } from '../support/variables/template.ts'
 import { definePlugin, type PluginHost, type Reply, type RequestContext } from './contract.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
-import { LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
+import { keyTypeField, LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
 import { compileLimitKey, groupScope, limitScope } from './limits/limit-key.ts'
 import { compileLimitNumber, type LimitNumber } from './limits/limit-number.ts'
 import { type QuotaHeaderNames, QuotaHeaders } from './limits/quota-headers.ts'
@@ -13,11 +15,6 @@ import { chooseLedger, type LimitLedger } from './redis/redis-ledger.ts'
 
 const MS_PER_SECOND = 1_000
 const MIN_SYNC_SECONDS = 0.1
-/** Node's timers take more for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1
-
-/** Characters of header names. */
-const TOKEN = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 const COUNT = limitNumber(1, 'Requests in a window; may be a text with variables.')
 const TIME_WINDOW = limitNumber(1, 'Seconds of a window; may be a text with variables.')
@@ -39,7 +36,7 @@ const schema = Type.Object(
             key: Type.String({ description: 'Text with variables; without any, the rule rests.' }),
             header_prefix: Type.Optional(
               Type.String({
-                pattern: TOKEN,
+                pattern: FIELD_NAME,
                 description: 'In the names of its headers; its number if absent.',
               }),
             ),
@@ -53,10 +50,7 @@ const schema = Type.Object(
       Type.String({ description: 'Limits of one group and configuration count together.' }),
     ),
     key: Type.String({ default: 'remote_addr', description: 'What requests are counted by.' }),
-    key_type: Type.Union(
-      [Type.Literal('var'), Type.Literal('var_combination'), Type.Literal('constant')],
-      { default: 'var', description: 'How `key` is to be read.' },
-    ),
+    key_type: keyTypeField(['var', 'var_combination', 'constant']),
     policy: policyField(['local', 'redis', 'redis-cluster', 'redis-sentinel']),
     show_limit_quota_header: Type.Boolean({
       default: true,
@@ -75,7 +69,7 @@ const schema = Type.Object(
 const headerName = (name: string) =>
   Type.String({
     default: name,
-    pattern: TOKEN,
+    pattern: FIELD_NAME,
     description: 'Name of a header.',
   })
 

@@ -1,17 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import Type from 'typebox'
 import { definePlugin, type Reply } from './contract.ts'
+import { holdBack } from './limits/hold-back.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
-import { LIMIT_FIELDS, policyField } from './limits/limit-fields.ts'
+import { keyTypeField, LIMIT_FIELDS, policyField } from './limits/limit-fields.ts'
 import { compileLimitKey, limitScope } from './limits/limit-key.ts'
 import { REDIS_FIELDS, readRedisSettings } from './redis/redis-fields.ts'
 import { chooseLedger } from './redis/redis-ledger.ts'
 
 const MS_PER_SECOND = 1_000
-/** A shorter delay is none. */
-const MIN_DELAY_MS = 1
-/** Node's timers take more for 1 ms. */
-const MAX_DELAY_MS = 2 ** 31 - 1
 
 const schema = Type.Object(
   {
@@ -24,10 +20,7 @@ const schema = Type.Object(
       description: 'Requests that may wait; more are refused.',
     }),
     key: Type.String({ description: 'What requests are counted by.' }),
-    key_type: Type.Union([Type.Literal('var'), Type.Literal('var_combination')], {
-      default: 'var',
-      description: 'How `key` is to be read.',
-    }),
+    key_type: keyTypeField(['var', 'var_combination']),
     policy: policyField(['redis', 'redis-cluster', 'local']),
     nodelay: Type.Boolean({
       default: false,
@@ -62,9 +55,7 @@ export default definePlugin({
         return answerFailure(error, allowDegradation)
       }
       if (before === undefined) return refused
-      const delayMs = (before / rate) * MS_PER_SECOND
-      if (!nodelay && delayMs >= MIN_DELAY_MS) await sleep(Math.min(delayMs, MAX_DELAY_MS))
-      return undefined
+      return nodelay ? undefined : holdBack((before / rate) * MS_PER_SECOND)
     }
 
     return {

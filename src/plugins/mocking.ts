@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { toFieldValue } from '../support/header-fields.ts'
+import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import { compileTemplate, type Template } from '../support/variables/template.ts'
 import { VERSION } from '../support/version.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
@@ -9,8 +10,6 @@ import { compileObject } from './mock/generate-value.ts'
 import { checkFieldName, checkFieldValue, OWN_RESPONSE_FIELDS } from './rewriting/field-checks.ts'
 
 const MS_PER_SECOND = 1000
-/** Node's timers take more for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 const CONTENT_TYPES = new Set([
   'application/json',

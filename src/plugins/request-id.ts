@@ -1,6 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import Type from 'typebox'
-import { fieldValue, setField } from '../support/header-fields.ts'
+import { FIELD_NAME, fieldValue, setField } from '../support/header-fields.ts'
 import { definePlugin } from './contract.ts'
 
 const CHARACTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIGKLMNOPQRSTUVWXYZ0123456789'
@@ -14,7 +14,7 @@ const KSUID_EPOCH_SECONDS = 1_400_000_000
 const schema = Type.Object({
   header_name: Type.String({
     default: 'X-Request-Id',
-    pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+    pattern: FIELD_NAME,
     description: 'Header that carries the id, to the node and back.',
   }),
   include_in_response: Type.Boolean({ default: true, description: 'Send the id to the client.' }),

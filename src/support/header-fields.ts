@@ -1,5 +1,15 @@
 import type { RawHeaders } from '../model/http-message.ts'
 
+/** Characters of a field's name (RFC 9110, section 5.6.2), as a pattern for schemas. */
+export const FIELD_NAME = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+
+const NAME = new RegExp(FIELD_NAME)
+
+/** True for what can be the name of a field. */
+export function isFieldName(text: string): boolean {
+  return NAME.test(text)
+}
+
 /**
  * Looks at and changes header fields in place. Names are compared in any letter case; those given
  * to these functions are in lower case. Flat arrays: for the twenty fields of a common request a

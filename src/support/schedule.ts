@@ -1,9 +1,8 @@
 import { Cron } from 'croner'
+import { MAX_TIMER_MS } from './max-timer.ts'
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 const MIN_EVERY_MS = 1_000
-/** Above it, setTimeout fires at once. */
-const MAX_EVERY_MS = 2 ** 31 - 1
 
 /** When something happens again and again. */
 export type Schedule = { everyMs: number } | { cron: string }
@@ -40,6 +39,6 @@ function parseEvery(text: string): number {
     totalMs += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]
   }
   if (totalMs < MIN_EVERY_MS) throw new Error('too often')
-  if (totalMs > MAX_EVERY_MS) throw new Error('too seldom')
+  if (totalMs > MAX_TIMER_MS) throw new Error('too seldom')
   return totalMs
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from '../model/errors.ts'
 import type { Timeout } from '../model/schemas/timeout.ts'
+import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import type { CreatePicker } from '../upstream/balancer.ts'
 import type { KeepAliveLimits } from '../upstream/client-pool.ts'
 import { createConsistentHash } from '../upstream/consistent-hash.ts'
@@ -15,8 +16,6 @@ import type { StoredUpstream } from './stored-objects.ts'
 /** The fields of an upstream in APISIX's terms and units, made into ours. */
 
 const MS_PER_SECOND = 1000
-/** Node's timers take more for 1 ms. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const DEFAULT_KEEPALIVE = { size: 320, idle_timeout: 60, requests: 1000 }
 const DEFAULT_RETRY_BUDGET = { share: 0.2, min_per_second: 3 }
 

@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import type { KeyType } from './limit-key.ts'
 
 /** Attributes that all limits have. */
 export const LIMIT_FIELDS = {
@@ -20,6 +21,14 @@ export const LIMIT_FIELDS = {
 /** A whole number from `minimum` on, or a text with variables that gives one. */
 export function limitNumber(minimum: number, description: string) {
   return Type.Union([Type.Integer({ minimum }), Type.String()], { description })
+}
+
+/** The ways that a plugin can read its `key`. */
+export function keyTypeField<const K extends KeyType>(types: readonly K[]) {
+  return Type.Union(
+    types.map((type) => Type.Literal(type)),
+    { default: 'var', description: 'How `key` is to be read.' },
+  )
 }
 
 /** The policies that a plugin knows. */

@@ -1,6 +1,6 @@
 import { ConfigError } from '../../model/errors.ts'
+import { isFieldName } from '../../support/header-fields.ts'
 
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 const CONTROL = /[^\t\x20-\x7e\x80-\u{10ffff}]/u
 
 /** Fields that frame a message or manage its connection: the gateway's own in both directions. */
@@ -20,7 +20,8 @@ export const OWN_REQUEST_FIELDS: ReadonlySet<string> = new Set([
 /** @throws ConfigError for a name that no field can have, or that is in `own`. */
 export function checkFieldName(name: string, own: ReadonlySet<string>): void {
   if (name === '') throw refusal('invalid field length in header')
-  if (!TOKEN.test(name)) throw refusal(`invalid field character in header: ${JSON.stringify(name)}`)
+  if (!isFieldName(name))
+    throw refusal(`invalid field character in header: ${JSON.stringify(name)}`)
   if (own.has(name.toLowerCase())) throw refusal(`${name} is set by the gateway itself`)
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AttemptReport, NodeHealth } from '../../model/health.ts'
 import type { Change, Delta } from '../../model/revision.ts'
 import type { Upstream } from '../../model/schemas/upstream.ts'
+import { MAX_TIMER_MS } from '../../support/max-timer.ts'
 import type { NameService } from '../../upstream/names/name-service.ts'
 import type { ConfigEvents } from '../config-service.ts'
 import type { ServingConfig } from '../serving-config.ts'
@@ -16,8 +17,6 @@ import { WatchedUpstream } from './watched-upstream.ts'
 
 /** Changes go to the workers together when they come within this time. */
 const SEND_DELAY_MS = 5
-/** Node's timers take more for 1 ms; whoever is out for longer is looked at again then. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface HealthOptions {
   /** Probes under way at once. */

@@ -24,6 +24,8 @@ export interface Quarantined {
   kind: ResourceKind
   id: string
   reason: string
+  /** A global rule of which there is no good version: requests pass without it. */
+  unguarded?: true
 }
 
 /** A line for each request. */

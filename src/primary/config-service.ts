@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Delta } from '../model/revision.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { loadConfigState } from '../support/load-config-state.ts'
+import { createQuarantineLog } from '../support/quarantine-log.ts'
 import { PLAIN_SECRETS, type ResourceSecrets } from '../support/resource-secrets.ts'
 import type { Backup, LoadedBackup } from './backup/backup.ts'
 import { quarantineRecord } from './backup/quarantine-record.ts'
@@ -41,6 +42,7 @@ export interface ConfigEvents {
 export class ConfigService {
   readonly #sources: ConfigSources
   readonly #log: Logger
+  readonly #logQuarantine: ReturnType<typeof createQuarantineLog>
   readonly #events: ConfigEvents
   readonly #secrets: ResourceSecrets
   readonly #tier: ConfigTier
@@ -64,6 +66,7 @@ export class ConfigService {
   ) {
     this.#sources = sources
     this.#log = log
+    this.#logQuarantine = createQuarantineLog(log)
     this.#events = events
     this.#secrets = secrets
     this.#tier = new ConfigTier(log)
@@ -241,7 +244,11 @@ export class ConfigService {
     this.#serving = serving
     this.#changedAt = Date.now()
     const { quarantined } = serving
-    this.#log.info({ revision, objects: source.size, quarantined }, 'snapshot adopted')
+    this.#log.info(
+      { revision, objects: source.size, quarantined: quarantined.length },
+      'snapshot adopted',
+    )
+    this.#logQuarantine(quarantined)
     this.#events.onSnapshot(serving)
     return true
   }
@@ -257,10 +264,7 @@ export class ConfigService {
     const served = this.#serving.apply(delta)
     this.#changedAt = Date.now()
     this.#log.info({ revision: delta.to.revision, changes: delta.changes.length }, 'delta applied')
-    for (const object of this.#serving.quarantined) {
-      const changed = delta.changes.some(({ kind, id }) => kind === object.kind && id === object.id)
-      if (changed) this.#log.error({ ...object }, 'object quarantined, last good version serves')
-    }
+    this.#logQuarantine(this.#serving.quarantined)
     this.#events.onDelta(served)
     this.#sources.backup.schedule()
   }

@@ -3,7 +3,7 @@ import { type InstanceReport, MAX_REPORTED_QUARANTINE } from '../model/instance.
 import type { Quarantined } from '../model/ipc.ts'
 import type { ListenAddress } from './acceptor.ts'
 import type { ServingConfig } from './serving-config.ts'
-import { notReadyReason, type StatusParts } from './status.ts'
+import { notReadyReason, quarantinedObjects, type StatusParts } from './status.ts'
 
 /** A reason quotes the object it is about, which can be long. */
 const MAX_REASON_LENGTH = 300
@@ -64,16 +64,6 @@ function instanceReport(
   }
 }
 
-/** What neither the primary nor one of the workers could take, each object once. */
-function quarantinedObjects({ config, supervisor }: StatusParts): Quarantined[] {
-  const objects = new Map<string, Quarantined>()
-  const lists = [config.serving?.quarantined ?? [], ...supervisor.links.map((l) => l.quarantined)]
-  for (const list of lists) {
-    for (const object of list) objects.set(`${object.kind}/${object.id}`, object)
-  }
-  return [...objects.values()]
-}
-
-function shorten({ kind, id, reason }: Quarantined): Quarantined {
-  return { kind, id, reason: reason.slice(0, MAX_REASON_LENGTH) }
+function shorten(object: Quarantined): Quarantined {
+  return { ...object, reason: object.reason.slice(0, MAX_REASON_LENGTH) }
 }

@@ -3,7 +3,12 @@ import { droppedLogLines } from '../support/logger.ts'
 import { registerApisixMetrics } from './apisix-metrics.ts'
 import { TIERS } from './config-tier.ts'
 import { registerNodeHealth } from './health/node-metrics.ts'
-import type { StatusParts } from './status.ts'
+import {
+  degradedReason,
+  missingGlobalRules,
+  quarantinedObjects,
+  type StatusParts,
+} from './status.ts'
 
 /** A piece of text: large enough to be worth a write, small enough to leave room for other work. */
 const PIECE_LENGTH = 65_536
@@ -90,7 +95,12 @@ export function createMetrics(parts: StatusParts): Metrics {
   gauge(
     'config_quarantined',
     'Objects that are not served as written.',
-    (s) => s.config.serving?.quarantined.length ?? 0,
+    (s) => quarantinedObjects(s).length,
+  )
+  gauge(
+    'global_rules_missing',
+    'Global rules that do not run, since no version of them can be served: requests pass without them.',
+    (s) => missingGlobalRules(s).length,
   )
   gauge('backup_revision', 'Revision of the backup on disk.', (s) => s.backup.state.revision ?? 0)
   gauge(
@@ -123,8 +133,8 @@ export function createMetrics(parts: StatusParts): Metrics {
   )
   gauge(
     'degraded',
-    '1 while fewer workers serve than should, or a revision is refused.',
-    (s) => +(s.supervisor.degradedReason !== undefined),
+    '1 while fewer workers serve than should, a revision is refused, or a global rule does not run.',
+    (s) => +(degradedReason(s) !== undefined),
   )
   labelled(Gauge, 'worker_revision', 'Revision that the worker serves.', 'worker', (s) =>
     s.supervisor.links.map((link) => [String(link.id), link.applied?.revision ?? 0] as const),

@@ -127,7 +127,7 @@ export class ServingConfig {
   }
 
   get quarantined(): Quarantined[] {
-    return [...this.#refused.values()].map(({ kind, id, reason }) => ({ kind, id, reason }))
+    return [...this.#refused.values()].map(quarantinedOf)
   }
 
   /** The secrets of managers that objects refer to. */
@@ -347,6 +347,11 @@ export class ServingConfig {
 function splitKey(key: string): [ResourceKind, string] {
   const slash = key.indexOf('/')
   return [key.slice(0, slash) as ResourceKind, key.slice(slash + 1)]
+}
+
+function quarantinedOf({ kind, id, reason, body, lastGood }: Refused): Quarantined {
+  const unguarded = kind === 'global_rules' && body !== undefined && lastGood === undefined
+  return { kind, id, reason, ...(unguarded && { unguarded }) }
 }
 
 function lastGoodBody({ lastGood }: Refused): ResourceBody | undefined {

@@ -1,3 +1,4 @@
+import type { Quarantined } from '../model/ipc.ts'
 import type { ListenAddress } from './acceptor.ts'
 import type { Backup } from './backup/backup.ts'
 import type { ConfigService } from './config-service.ts'
@@ -74,9 +75,9 @@ export function syncStatus(parts: StatusParts): object {
     instance: reporterState(parts),
     ready: notReadyReason(parts) === undefined,
     draining: parts.drain.state.draining,
-    degraded: supervisor.degradedReason ?? null,
+    degraded: degradedReason(parts) ?? null,
     listeners: parts.listeners(),
-    quarantined: [...(serving?.quarantined ?? []), ...workerQuarantine(supervisor)],
+    quarantined: quarantinedObjects(parts),
     workers: supervisor.links.map((link) => ({
       id: link.id,
       pid: link.pid ?? null,
@@ -140,7 +141,28 @@ function lagMs(link: WorkerLink, { config, supervisor }: StatusParts): number {
   return Date.now() - Math.max(config.changedAt, supervisor.blame.refusedAt)
 }
 
-/** Objects that a worker could not compile; all workers compile the same, so the first will do. */
-function workerQuarantine(supervisor: Supervisor): readonly object[] {
-  return supervisor.links.find((link) => link.quarantined.length > 0)?.quarantined ?? []
+/** What neither the primary nor one of the workers could take, each object once. */
+export function quarantinedObjects({ config, supervisor }: StatusParts): Quarantined[] {
+  const objects = new Map<string, Quarantined>()
+  const lists = [config.serving?.quarantined ?? [], ...supervisor.links.map((l) => l.quarantined)]
+  for (const list of lists) {
+    for (const object of list) {
+      const key = `${object.kind}/${object.id}`
+      // One worker without the rule is enough.
+      if (objects.get(key)?.unguarded !== true) objects.set(key, object)
+    }
+  }
+  return [...objects.values()]
+}
+
+/** Global rules that do not run, since there is no good version of them: requests pass without. */
+export function missingGlobalRules(parts: StatusParts): Quarantined[] {
+  return quarantinedObjects(parts).filter(({ unguarded }) => unguarded)
+}
+
+/** Why this instance serves with less than it should; undefined = it does not. */
+export function degradedReason(parts: StatusParts): string | undefined {
+  const [missing] = missingGlobalRules(parts)
+  const unguarded = missing && `global rule ${missing.id} does not run: ${missing.reason}`
+  return parts.supervisor.degradedReason ?? unguarded
 }

@@ -6,6 +6,7 @@ import type { Delta, RevisionMark } from '../model/revision.ts'
 import type { RouterMode } from '../model/routing.ts'
 import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { resourceId } from '../model/snapshot.ts'
+import { createQuarantineLog } from '../support/quarantine-log.ts'
 import { TimeSlice } from '../support/time-slice.ts'
 import type { PluginServices } from './plugins/plugin-services.ts'
 import { RouteTable } from './route-table.ts'
@@ -42,6 +43,7 @@ export function createConfigHolder(
   let current: RouteTable | undefined
   let staging: { table: RouteTable; mark: RevisionMark; startedAt: number } | undefined
   let queue: Promise<void> = ready
+  const logQuarantine = createQuarantineLog(log)
 
   function receive(message: ConfigMessage): void {
     queue = queue.then(() => handle(message)).catch(askForSnapshot)
@@ -114,6 +116,7 @@ export function createConfigHolder(
     const durationMs = performance.now() - startedAt
     const { mark, quarantined } = table
     log.debug({ revision: mark.revision, durationMs }, 'revision applied')
+    logQuarantine(quarantined)
     send({ type: 'applied', mark, quarantined, durationMs })
   }
 

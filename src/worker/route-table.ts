@@ -162,7 +162,8 @@ export class RouteTable {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const reason = hideSecrets(error.message, this.#secrets.get(key))
-      this.#quarantine.set(key, { kind, id, reason })
+      const unguarded = kind === 'global_rules' && !this.plugins.runsGlobalRule(id)
+      this.#quarantine.set(key, { kind, id, reason, ...(unguarded && { unguarded }) })
     }
   }
 

@@ -7,7 +7,7 @@ import { startNode, type UpstreamNode } from '../helpers/upstream-node.ts'
 
 async function startOnFile(t: TestContext, path: string, untilListening = true): Promise<Gateway> {
   const env = { HOLDFAST_CONFIG_PROVIDER: 'file', HOLDFAST_CONFIG_FILE: path }
-  return startGateway(t, { databaseUrl: '', env, untilListening })
+  return startGateway(t, { databaseUrl: '', workers: 1, env, untilListening })
 }
 
 function json(node: UpstreamNode, ...paths: string[]): string {
@@ -82,8 +82,50 @@ suite('the provider file', () => {
     assert.equal(quarantined[0].id, 'arr_2')
 
     await writeFile(path, JSON.stringify(bad, undefined, 1))
-    await gateway.waitForLog('object quarantined, last good version serves')
+    await gateway.waitForLog('object quarantined, last good version serves if there is one')
     assert.equal((await gateway.sync()).revision, revision, 'another layout is no change')
+  })
+
+  test('says loudly that a global rule does not run, and serves without it', async (t) => {
+    const node = await startNode(t)
+    const path = join(await temporaryFolder(t), 'config.json')
+    const rules = [
+      // One that the primary refuses, and one that only a worker can.
+      { id: 'broken', plugins: { 'ip-restriction': { whitelist: 7 } } },
+      { id: 'no-value', plugins: { csrf: { key: '$env://NOBODY_SET_THIS' } } },
+    ]
+    const config = JSON.parse(json(node, '/a'))
+    await writeFile(path, JSON.stringify({ ...config, global_rules: rules }))
+    const gateway = await startOnFile(t, path)
+    assert.equal(await statusOf(gateway, '/a'), 200)
+    assert.equal((await fetch(`${gateway.statusUrl}/status/ready`)).status, 200)
+
+    const { degraded, quarantined } = await gateway.sync()
+    assert.match(degraded, /^global rule broken does not run: .*ip-restriction/)
+    const unguarded = quarantined.filter(({ unguarded }: { unguarded?: true }) => unguarded)
+    assert.deepEqual(
+      unguarded.map(({ id }: { id: string }) => id),
+      ['broken', 'no-value'],
+    )
+    const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
+    assert.match(metrics, /^holdfast_degraded 1$/m)
+    assert.match(metrics, /^holdfast_global_rules_missing 2$/m)
+    assert.match(metrics, /^holdfast_config_quarantined 2$/m)
+    const logged = 'global rule does not run, requests pass without it'
+    const line = await gateway.waitForLog(logged)
+    assert.equal(line['level'], 'error')
+
+    const good = { plugins: { 'ip-restriction': { whitelist: ['192.0.2.1'] } } }
+    const mended = { ...config, global_rules: [{ id: 'broken', ...good }] }
+    await writeFile(path, JSON.stringify(mended))
+    await serves(gateway, '/a', 403)
+    await until(async () => (await gateway.sync()).degraded === null)
+
+    // From here on there is a good version.
+    await writeFile(path, JSON.stringify({ ...config, global_rules: rules.slice(0, 1) }))
+    await until(async () => (await gateway.sync()).quarantined.length === 1)
+    assert.equal(await statusOf(gateway, '/a'), 403)
+    assert.equal((await gateway.sync()).degraded, null)
   })
 
   test('sees a swapped link, as a mounted ConfigMap is changed', async (t) => {
@@ -113,12 +155,12 @@ suite('the provider file', () => {
     const dataDir = join(folder, 'data')
     await writeFile(path, json(node, '/kept'))
     const env = { HOLDFAST_CONFIG_PROVIDER: 'file', HOLDFAST_CONFIG_FILE: path }
-    const first = await startGateway(t, { databaseUrl: '', env, dataDir })
+    const first = await startGateway(t, { databaseUrl: '', workers: 1, env, dataDir })
     await until(async () => (await first.sync()).backup.revision === 1)
     assert.equal(await first.stop(), 0)
     await rm(path)
 
-    const second = await startGateway(t, { databaseUrl: '', env, dataDir })
+    const second = await startGateway(t, { databaseUrl: '', workers: 1, env, dataDir })
     assert.equal((await second.sync()).source.tier, 'backup')
     assert.match((await second.sync()).source.reason, /ENOENT/)
     assert.equal(await statusOf(second, '/kept'), 200)

@@ -98,6 +98,11 @@ export class PluginTable {
     stopPlugins(previous, cell.current)
   }
 
+  /** False when requests pass without it. */
+  runsGlobalRule(id: string): boolean {
+    return this.#globalCells.has(id)
+  }
+
   deleteGlobalRule(id: string): void {
     this.#end(this.#globalCells, id)
     this.#collectGlobals()

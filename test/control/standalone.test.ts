@@ -41,6 +41,9 @@ suite('whole configurations, as in standalone mode', () => {
     const shown = await get()
     assert.deepEqual(uris(shown), ['/a', '/b'])
     assert.equal(shown.body.routes[0].create_time, undefined)
+    // A number, as in APISIX; a header says it in text.
+    assert.equal(typeof shown.body['X-Last-Modified'], 'number')
+    assert.equal(shown.headers.get('x-last-modified'), `${shown.body['X-Last-Modified']}`)
     assert.deepEqual([shown.body.routes_conf_version, shown.body.ssls_conf_version], [1, 1])
     assert.equal(shown.headers.get('x-digest'), 'd1')
     const head = await send('HEAD', CONFIGS)

@@ -13,7 +13,7 @@ import type { ConvergenceWatch } from '../holdfast-api/convergence-watch.ts'
 import { answerWhenServed } from '../holdfast-api/wait-query.ts'
 import { RESOURCE_DEFINITIONS } from '../resource-definitions.ts'
 import { type CheckedItem, checkItems, problemOf } from './check-items.ts'
-import { metadataOf } from './metadata.ts'
+import { metadataHeaders } from './metadata.ts'
 import { parseDocument } from './request-document.ts'
 import {
   kindsOf,
@@ -88,7 +88,7 @@ export async function replaceConfig(
     body: undefined,
     headers: {
       'x-holdfast-revision': `${revision}`,
-      ...metadataOf({ digest, lastModified, versions: {}, revision }, revision),
+      ...metadataHeaders({ digest, lastModified, versions: {}, revision }, revision),
     },
     ...(changed > 0 && { written: revision }),
   }

@@ -8,7 +8,7 @@ import { parseWait } from '../holdfast-api/wait-query.ts'
 import { freshnessHeaders } from '../resource-reads.ts'
 import { checkItems } from './check-items.ts'
 import { convertYaml } from './convert-yaml.ts'
-import { metadataOf } from './metadata.ts'
+import { metadataHeaders, metadataOf } from './metadata.ts'
 import { type ReplaceDeps, replaceConfig } from './replace-config.ts'
 import { isYaml, parseDocument } from './request-document.ts'
 import { readSections, SECTIONS, versionKey } from './sections.ts'
@@ -60,7 +60,7 @@ async function showHead({ repository }: ReplaceDeps, group: string): Promise<Ans
     repository.readHead(group),
     repository.readDocument(group),
   ])
-  return { status: 200, body: undefined, headers: metadataOf(document, head?.revision) }
+  return { status: 200, body: undefined, headers: metadataHeaders(document, head?.revision) }
 }
 
 async function showDocument(deps: ReplaceDeps, group: string, accept: string): Promise<Answer> {
@@ -72,8 +72,7 @@ async function showDocument(deps: ReplaceDeps, group: string, accept: string): P
     credentials = [],
     ...shown
   } = await showSnapshot(...[reading.value, RESOURCE_KINDS, secrets])
-  const metadata = metadataOf(known, _meta.revision)
-  const document: Record<string, unknown> = { ...metadata }
+  const document: Record<string, unknown> = metadataOf(known, _meta.revision)
   for (const section of [...SECTIONS, 'plugins']) {
     document[versionKey(section)] = known?.versions[section] ?? 0
     const bodies = shown[section as keyof typeof shown] ?? []
@@ -82,7 +81,7 @@ async function showDocument(deps: ReplaceDeps, group: string, accept: string): P
     // A document is what its author wrote: the control plane's times are no part of it.
     document[section] = all.map(({ create_time: _, update_time: __, ...body }) => body)
   }
-  const headers = { ...metadata, ...freshnessHeaders(reading) }
+  const headers = { ...metadataHeaders(known, _meta.revision), ...freshnessHeaders(reading) }
   return isYaml(accept)
     ? { status: 200, body: await toYaml(document), headers: { ...headers, 'content-type': YAML } }
     : { status: 200, body: document, headers }

@@ -6,7 +6,10 @@ import { keepYoungGenerationSmall } from './support/heap-limits.ts'
 
 // A worker starts in 290 ms instead of 510 ms. Beside the code, so that whoever can write to it could
 // change the code as well; Node's default in /tmp lends itself to others. Read-only: no cache.
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url)))
+const cache = fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url))
+enableCompileCache(cache)
+// Processes that we start find this very file there: 60 ms less where its types are still to be stripped.
+process.env['NODE_COMPILE_CACHE'] ??= cache
 
 // Before all else: loading the code would have it grow already.
 keepYoungGenerationSmall()

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES } from '../support/node-http.ts'
 import type { Refusal } from './refusal.ts'
 
 /** What the client is told, in ASCII. */

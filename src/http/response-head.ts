@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http'
 import type { RawHeaders } from '../model/http-message.ts'
+import { STATUS_CODES } from '../support/node-http.ts'
 import { isNamed } from './field-name.ts'
 
 /** How the end of a response body is told. */

@@ -1,5 +1,6 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createServer } from '../support/node-http.ts'
 import type { ListenAddress } from './acceptor.ts'
 
 /** A small node:http server for operators, never for traffic. */

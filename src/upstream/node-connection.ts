@@ -1,8 +1,9 @@
 import * as net from 'node:net'
 import * as tls from 'node:tls'
-import { type buildConnector, Client, type Dispatcher, errors } from 'undici'
+import type { buildConnector, Dispatcher } from 'undici'
 import type { NodeOrigin } from './node-origin.ts'
 import { sharedLookup } from './shared-lookup.ts'
+import { Client, errors } from './undici.ts'
 import { tolerateContinue } from './undici-parser.ts'
 
 /** Between TCP keep-alive probes; finds nodes that vanished without a FIN. */
@@ -29,7 +30,7 @@ export class NodeConnection {
   /** The present socket has failed (RST and the like); a FIN is no failure. */
   failed = false
   readonly #origin: NodeOrigin
-  readonly #client: Client
+  readonly #client: InstanceType<typeof Client>
   #socket: net.Socket | undefined
 
   /** `onClosed` is called when the connection has been closed by either side. */

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http'
 import type { Exchange } from '../http/exchange.ts'
+import { STATUS_CODES } from '../support/node-http.ts'
 
 const JSON_TYPE = ['content-type', 'application/json; charset=utf-8']
 

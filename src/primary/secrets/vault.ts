@@ -1,7 +1,8 @@
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { isSecretReference } from '../../model/secret-reference.ts'
 import { resolveEnvironment } from '../../support/environment-references.ts'
+import { Agent as HttpAgent, request as requestHttp } from '../../support/node-http.ts'
 
 /** A look-up of a name holds one of libuv's four threads: others need them too. */
 const MAX_CONNECTIONS = 2

@@ -1,5 +1,6 @@
-import { Agent } from 'undici'
+import type { Agent as UndiciAgent } from 'undici'
 import type { OutboundHttp, OutboundRequest, OutboundResponse } from '../../plugins/contract.ts'
+import { Agent } from '../../upstream/undici.ts'
 
 const CONNECTIONS_PER_ORIGIN = 64
 const DEFAULT_TIMEOUT_MS = 60_000
@@ -7,10 +8,10 @@ const MAX_ANSWER_BYTES = 1024 * 1024
 
 /** HTTP for plugins: connections are kept and shared by all of a worker's plugins, by origin. */
 export function createOutboundHttp(): OutboundHttp {
-  let verifying: Agent | undefined
-  let trusting: Agent | undefined
+  let verifying: UndiciAgent | undefined
+  let trusting: UndiciAgent | undefined
 
-  function agentFor(verifyTls: boolean): Agent {
+  function agentFor(verifyTls: boolean): UndiciAgent {
     if (verifyTls) {
       verifying ??= new Agent({ connections: CONNECTIONS_PER_ORIGIN })
       return verifying
@@ -35,7 +36,7 @@ export function createOutboundHttp(): OutboundHttp {
       body: outbound.body ?? null,
       signal: AbortSignal.timeout(timeoutMs),
       maxRedirections: 0,
-    } as Parameters<Agent['request']>[0])
+    } as Parameters<UndiciAgent['request']>[0])
     const chunks: Buffer[] = []
     let size = 0
     for await (const chunk of body as AsyncIterable<Buffer>) {

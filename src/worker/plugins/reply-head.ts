@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http'
 import type { RawHeaders } from '../../model/http-message.ts'
 import type { Reply, ResponseHead } from '../../plugins/contract.ts'
 import { fieldValue } from '../../support/header-fields.ts'
+import { STATUS_CODES } from '../../support/node-http.ts'
 
 /** The head of an answer while plugins may still change it. */
 export class MutableHead implements ResponseHead {

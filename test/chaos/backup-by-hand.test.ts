@@ -148,25 +148,16 @@ suite('the backup', () => {
   })
 
   test('may find the disk full: traffic and changes go on, it resumes by itself', async (t) => {
-    const disk = await mountTinyDisk(t)
-    if (disk === undefined) return t.skip('a tmpfs can not be mounted here')
-    const { url: databaseUrl } = await createTestDatabase(t)
-    const control = await startControl(t, databaseUrl)
-    const dataDir = join(disk, 'data')
-    const gateway = await startGateway(t, { databaseUrl, dataDir })
-    const node = await startNode(t)
-    const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-    await backedUp(gateway, await put(control, '/routes/1', { uri: '/one', upstream }))
+    const started = await startOnTinyDisk(t)
+    if (started === undefined) return t.skip('a tmpfs can not be mounted here')
+    const { disk, control, gateway, upstream } = started
 
     const ballast = join(disk, 'ballast')
     await fill(ballast)
     const load = startLoad(`${gateway.url}/one`, 4)
     const revision = await put(control, '/routes/2', { uri: '/two', upstream })
     await until(async () => (await statusOf(gateway, '/two')) === 200)
-    await until(async () => /ENOSPC/.test((await gateway.sync()).backup.error ?? ''))
-    const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
-    assert.match(metrics, /^holdfast_backup_failing 1$/m)
-    assert.equal((await fetch(`${gateway.statusUrl}/status/ready`)).status, 200)
+    await assertFailing(gateway, /ENOSPC/)
 
     await rm(ballast)
     await backedUp(gateway, revision)
@@ -178,21 +169,15 @@ suite('the backup', () => {
   })
 
   test('may find the disk read-only: traffic, changes and a restart go on, it resumes', async (t) => {
-    const disk = await mountTinyDisk(t)
-    if (disk === undefined) return t.skip('a tmpfs can not be mounted here')
-    const { url: databaseUrl } = await createTestDatabase(t)
-    const control = await startControl(t, databaseUrl)
-    const dataDir = join(disk, 'data')
-    const gateway = await startGateway(t, { databaseUrl, dataDir })
-    const node = await startNode(t)
-    const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
-    await backedUp(gateway, await put(control, '/routes/1', { uri: '/one', upstream }))
+    const started = await startOnTinyDisk(t)
+    if (started === undefined) return t.skip('a tmpfs can not be mounted here')
+    const { disk, databaseUrl, dataDir, control, gateway, upstream } = started
 
     remount(disk, 'ro')
     const load = startLoad(`${gateway.url}/one`, 4)
     await put(control, '/routes/2', { uri: '/two', upstream })
     await until(async () => (await statusOf(gateway, '/two')) === 200)
-    await assertFailing(gateway)
+    await assertFailing(gateway, /EROFS/)
     assert.deepEqual((await load.stop()).failures, [])
     await gateway.stop()
 
@@ -200,7 +185,7 @@ suite('the backup', () => {
     await until(async () => (await statusOf(next, '/two')) === 200)
     const revision = await put(control, '/routes/3', { uri: '/three', upstream })
     await until(async () => (await statusOf(next, '/three')) === 200)
-    await assertFailing(next)
+    await assertFailing(next, /EROFS/)
     remount(disk, 'rw')
     await backedUp(next, revision)
     const metrics = await (await fetch(`${next.metricsUrl}/metrics`)).text()
@@ -217,9 +202,23 @@ suite('the backup', () => {
   })
 })
 
+/** A gateway whose data are on a disk of their own, with a backup of `/one`; undefined without the right to mount. */
+async function startOnTinyDisk(t: TestContext) {
+  const disk = await mountTinyDisk(t)
+  if (disk === undefined) return undefined
+  const { url: databaseUrl } = await createTestDatabase(t)
+  const control = await startControl(t, databaseUrl)
+  const dataDir = join(disk, 'data')
+  const gateway = await startGateway(t, { databaseUrl, dataDir })
+  const node = await startNode(t)
+  const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
+  await backedUp(gateway, await put(control, '/routes/1', { uri: '/one', upstream }))
+  return { disk, databaseUrl, dataDir, control, gateway, upstream }
+}
+
 /** The status and the metric say that nothing can be written, and nothing else is wrong. */
-async function assertFailing(gateway: Gateway): Promise<void> {
-  await until(async () => /EROFS/.test((await gateway.sync()).backup.error ?? ''))
+async function assertFailing(gateway: Gateway, error: RegExp): Promise<void> {
+  await until(async () => error.test((await gateway.sync()).backup.error ?? ''))
   const metrics = await (await fetch(`${gateway.metricsUrl}/metrics`)).text()
   assert.match(metrics, /^holdfast_backup_failing 1$/m)
   assert.equal((await fetch(`${gateway.statusUrl}/status/ready`)).status, 200)

@@ -49,7 +49,7 @@ async function start(
 async function until(
   ask: () => Promise<AdminReply>,
   wanted: (reply: AdminReply) => boolean,
-  deadlineMs = 10_000,
+  deadlineMs = 30_000,
 ): Promise<AdminReply> {
   const deadlineAt = performance.now() + deadlineMs
   for (;;) {

@@ -5,7 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { after, before, suite, type TestContext, test } from 'node:test'
+import { before, suite, type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import { type Outcome, runHoldfast } from '../helpers/process.ts'
 import {
@@ -15,6 +15,7 @@ import {
   temporaryFolder,
   until,
 } from '../helpers/stack.ts'
+import { suiteContext } from '../helpers/suite-context.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 import { certificateFor } from '../model/schemas/certificates.ts'
 
@@ -52,18 +53,11 @@ const ROUTES = JSON.stringify({
 // Each test has a gateway group of its own.
 suite('holdfast config, with a control plane', { concurrency: 3 }, () => {
   let control: ControlPlane
-  // The suite's own hooks have no test to hang what they start on.
-  const cleanups: (() => unknown)[] = []
+  const context = suiteContext()
 
   before(async () => {
-    const t = {
-      after: (cleanup: () => unknown) => cleanups.push(cleanup),
-    } as unknown as TestContext
-    const { url } = await createTestDatabase(t)
-    control = await startControl(t, url)
-  })
-  after(async () => {
-    for (const cleanup of cleanups.reverse()) await cleanup()
+    const { url } = await createTestDatabase(context)
+    control = await startControl(context, url)
   })
 
   const admin = (...args: string[]) => config([...args, '--admin-url', control.url])

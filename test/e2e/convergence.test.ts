@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { suite, type TestContext, test } from 'node:test'
+import { before, suite, type TestContext, test } from 'node:test'
 import pg from 'pg'
 import pino from 'pino'
 import { createConfigRepository } from '../../src/store/config-repository.ts'
@@ -16,13 +16,14 @@ import {
   temporaryFolder,
   until,
 } from '../helpers/stack.ts'
+import { suiteContext } from '../helpers/suite-context.ts'
 import { startNode, type UpstreamNode } from '../helpers/upstream-node.ts'
 
 const WORKERS = 2
 const LOST_AFTER_MS = 2_000
 const CHANGES = 10
-/** Of the median: the machine is shared with other tests. */
-const CONVERGED_WITHIN_MS = 300
+/** Of the median, of 75 ms on a quiet machine: this one is shared with other tests. */
+const CONVERGED_WITHIN_MS = 1_000
 
 const gatewayEnv = { HOLDFAST_INSTANCE_HEARTBEAT_MS: '500' }
 const controlEnv = { HOLDFAST_INSTANCE_LOST_AFTER_MS: `${LOST_AFTER_MS}` }
@@ -69,8 +70,15 @@ function waitingOf({ headers }: { headers: Headers }) {
 }
 
 suite('convergence', () => {
+  const context = suiteContext()
+  let fleet: Fleet
+
+  before(async () => {
+    fleet = await startFleet(context)
+  })
+
   test('a write or restore that waited is served by every worker; heartbeats never notify', async (t) => {
-    const { control, gateways, node, databaseUrl } = await startFleet(t)
+    const { control, gateways, node, databaseUrl } = fleet
     const listener = new pg.Client({ connectionString: databaseUrl })
     await listener.connect()
     // The database is dropped under it.
@@ -140,11 +148,11 @@ suite('convergence', () => {
   })
 
   test('a frozen worker, then a frozen gateway, is named; a killed one is not waited for', async (t) => {
-    const { control, gateways, node } = await startFleet(t)
+    const { control, gateways, node } = fleet
     const [first, second] = gateways
     const upstream = { nodes: { [node.address]: 1 } }
     const put = (query: string) =>
-      control.admin('PUT', `/routes/1?wait=all${query}`, { uri: '/1', upstream })
+      control.admin('PUT', `/routes/frozen?wait=all${query}`, { uri: '/frozen', upstream })
     const idOf = async (gateway: Gateway) => (await gateway.sync()).instance.id
 
     const [frozen] = (await first.sync()).workers
@@ -202,6 +210,7 @@ suite('convergence', () => {
     first.child.kill('SIGKILL')
     await first.exited
     const again = await startGateway(t, options)
+    await until(async () => (await idOf(again)) !== null)
     assert.equal(await idOf(again), id)
 
     const copyDir = await temporaryFolder(t)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
-import { suite, test } from 'node:test'
-import { type ControlPlane, startStack, until } from '../helpers/stack.ts'
+import { before, suite, test } from 'node:test'
+import { type ControlPlane, type Gateway, startStack, until } from '../helpers/stack.ts'
+import { suiteContext } from '../helpers/suite-context.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 
 /** Creates a route and waits until the gateway's workers serve that revision. */
@@ -12,8 +13,17 @@ async function put(control: ControlPlane, path: string, body: object): Promise<n
 }
 
 suite('a configuration made with the Admin API', () => {
+  const context = suiteContext()
+  let control: ControlPlane
+  let gateway: Gateway
+
+  before(async () => {
+    const stack = await startStack(context)
+    control = stack.control
+    gateway = stack.gateway
+  })
+
   test('serves routes with inline, referenced and service upstreams', async (t) => {
-    const { control, gateway } = await startStack(t)
     const blue = await startNode(t, 'blue')
     const green = await startNode(t, 'green')
     const inline = { type: 'roundrobin', nodes: { [blue.address]: 1 } }
@@ -43,19 +53,22 @@ suite('a configuration made with the Admin API', () => {
   })
 
   test('spreads requests by weight and passes over a dead node', async (t) => {
-    const { control, gateway } = await startStack(t)
     const heavy = await startNode(t, 'heavy')
     const light = await startNode(t, 'light')
     const nodes = { [heavy.address]: 3, [light.address]: 1 }
-    await put(control, '/routes/1', { uri: '/*', upstream: { type: 'roundrobin', nodes } })
-    await until(async () => (await fetch(gateway.url)).ok)
+    const url = `${gateway.url}/weighted`
+    await put(control, '/routes/4', {
+      uri: '/weighted',
+      upstream: { type: 'roundrobin', nodes },
+    })
+    await until(async () => (await fetch(url)).ok)
     const [heavyBefore, lightBefore] = [heavy.requests(), light.requests()]
-    for (let n = 0; n < 80; n++) await (await fetch(gateway.url)).arrayBuffer()
+    for (let n = 0; n < 80; n++) await (await fetch(url)).arrayBuffer()
     const share = (heavy.requests() - heavyBefore) / (light.requests() - lightBefore)
     assert.ok(share > 2 && share < 4, `3:1 by weight, but ${share}:1`)
 
     await heavy.close()
-    for (let n = 0; n < 40; n++) assert.equal((await fetch(gateway.url)).status, 200)
+    for (let n = 0; n < 40; n++) assert.equal((await fetch(url)).status, 200)
   })
 
   const faults = [
@@ -66,21 +79,18 @@ suite('a configuration made with the Admin API', () => {
     { name: 'a path above the root', path: '/../x', status: 400, error: '400 Bad Request' },
   ]
   test('answers faults in the words of APISIX', async (t) => {
-    const { control, gateway } = await startStack(t)
     const hanging = await startNode(t, 'hanging', () => {})
-    const closed = await startNode(t)
-    await closed.close()
     const timeout = { connect: 1, send: 1, read: 0.3 }
     const upstreamOf = (nodes: object) => ({ type: 'roundrobin', nodes, timeout })
-    await put(control, '/routes/1', {
+    await put(control, '/routes/5', {
       uri: '/refused',
-      upstream: upstreamOf({ [closed.address]: 1 }),
+      upstream: upstreamOf({ '127.0.0.1:1': 1 }),
     })
-    await put(control, '/routes/2', {
+    await put(control, '/routes/6', {
       uri: '/hangs',
       upstream: upstreamOf({ [hanging.address]: 1 }),
     })
-    const revision = await put(control, '/routes/3', {
+    const revision = await put(control, '/routes/7', {
       uri: '/empty',
       upstream: upstreamOf({ [hanging.address]: 0 }),
     })

@@ -51,6 +51,8 @@ async function ask(gateway: Gateway, path: string, count: number): Promise<strin
 
 /** What one worker meets, or the primary finds, all workers know by then. */
 const MAX_SPREAD_MS = 100
+/** And by then even when the machine is busy with something else. */
+const SETTLED_MS = 5 * MAX_SPREAD_MS
 
 function afterMs(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
@@ -103,7 +105,7 @@ suite('health checks', () => {
         ['upstreams/u', b.address, 'healthy', 'unhealthy', 'check: status 500'],
       )
       await unhealthy(1)
-      await afterMs(MAX_SPREAD_MS)
+      await afterMs(SETTLED_MS)
       b.answer = 500
       await onlyFrom('/active', 'a')
       const { failures, sent } = await load.stop()
@@ -139,7 +141,7 @@ suite('health checks', () => {
       d.answer = 500
       d.servedAt = []
       await until(async () => (await gateway.sync()).nodes.unhealthy === 2)
-      await afterMs(2 * MAX_SPREAD_MS)
+      await afterMs(SETTLED_MS)
       await load.stop()
       const [, , third = 0] = d.servedAt
       const spreadMs = (d.servedAt.at(-1) ?? 0) - third
@@ -163,21 +165,21 @@ suite('health checks', () => {
       b.check = 200
       b.answer = 200
       await unhealthy(1)
-      await afterMs(MAX_SPREAD_MS)
+      await afterMs(SETTLED_MS)
       const answers = await ask(gateway, '/active', 60)
       const fromB = answers.filter((answer) => answer === 'b 200').length
       assert.ok(fromB >= 1 && fromB <= 9, `${fromB} of 60 from a node with a twentieth share`)
     })
 
     await t.test('outliers are ejected for a time, then come back', async () => {
-      const outlier = { consecutive_failures: 2, base_ejection_time: 1 }
+      const outlier = { consecutive_failures: 2, base_ejection_time: 3 }
       const ejecting = upstream([a, d], { holdfast: { outlier_ejection: outlier } })
       config.routes.push({ id: 'outlier', uri: '/outlier', upstream: ejecting } as never)
       await write()
       await until(async () => (await ask(gateway, '/outlier', 1))[0] !== 'null 404')
       d.answer = 500
       while ((await gateway.sync()).nodes.unhealthy < 2) await ask(gateway, '/outlier', 2)
-      await afterMs(MAX_SPREAD_MS)
+      await afterMs(SETTLED_MS)
       await onlyFrom('/outlier', 'a')
       d.answer = 200
       await unhealthy(1)

@@ -7,7 +7,8 @@ import { startPluginStack } from '../helpers/plugin-stack.ts'
 import { until } from '../helpers/stack.ts'
 
 const HOSTILE_PLUGINS = join(import.meta.dirname, '../helpers/hostile-plugins.js')
-const DRAIN_TIMEOUT_MS = 1_000
+/** More than what the plugin that waits takes. */
+const DRAIN_TIMEOUT_MS = 3_000
 
 test('hostile plugins in a running gateway', async (t) => {
   const stack = await startPluginStack(t, {
@@ -62,9 +63,10 @@ test('hostile plugins in a running gateway', async (t) => {
   )
 
   await t.test('a replaced worker finishes what waits in a plugin', async () => {
-    await route('wait', { hostile: { deed: 'wait', waitMs: 1_500 } })
+    await route('wait', { hostile: { deed: 'wait', waitMs: 2_000 } })
     const answers = Array.from({ length: 10 }, () => call('/wait/'))
-    await until(async () => (await inFlight()) === 10)
+    // Not until all are: on a busy machine the first have their answer by then.
+    await until(async () => (await inFlight()) > 0)
     gateway.child.kill('SIGHUP')
     for (const { status } of await Promise.all(answers)) assert.equal(status, 200)
     await until(async () => {

@@ -45,9 +45,9 @@ async function startOnFile(t: TestContext, env: Record<string, string> = {}): Pr
     configure,
     async reload(settings) {
       await writeFile(envFile, settings)
-      const seen = gateway.waitForLog('gateway reloaded', 20_000)
+      const earlier = new Set(gateway.lines)
       gateway.child.kill('SIGHUP')
-      await seen
+      await gateway.waitForLog((line) => line.msg === 'gateway reloaded' && !earlier.has(line))
     },
     status: async (id) => (await fetch(`${gateway.url}/${id}`)).status,
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { suite, type TestContext, test } from 'node:test'
+import { before, suite, type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../helpers/postgres.ts'
 import { endProcess, startHoldfast } from '../helpers/process.ts'
 import {
@@ -13,14 +13,19 @@ import {
   until,
 } from '../helpers/stack.ts'
 import { startLoad } from '../helpers/steady-load.ts'
+import { suiteContext } from '../helpers/suite-context.ts'
 import { startNode } from '../helpers/upstream-node.ts'
 
 const STREAMS = 200
 
-async function startWithRoute(t: TestContext, env: Record<string, string> = {}) {
-  const { url: databaseUrl } = await createTestDatabase(t)
-  const control = await startControl(t, databaseUrl)
-  const node = await startNode(t, 'node', (incoming, response) => {
+let databaseUrl: string
+const context = suiteContext()
+
+before(async () => {
+  const database = await createTestDatabase(context)
+  databaseUrl = database.url
+  const control = await startControl(context, databaseUrl)
+  const node = await startNode(context, 'node', (incoming, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' })
     // A stream that stays open, as events and web sockets do, until the node closes.
     if (incoming.url === '/stream') response.write('first\n')
@@ -28,9 +33,13 @@ async function startWithRoute(t: TestContext, env: Record<string, string> = {}) 
   })
   const upstream = { type: 'roundrobin', nodes: { [node.address]: 1 } }
   await control.admin('PUT', '/routes/1', { uri: '/*', upstream })
+})
+
+/** A gateway of its own on the one configuration. */
+async function startWithRoute(t: TestContext, env: Record<string, string> = {}): Promise<Gateway> {
   const gateway = await startGateway(t, { databaseUrl, env })
   await until(async () => (await fetch(gateway.url)).ok)
-  return { gateway, control }
+  return gateway
 }
 
 async function workerPids(gateway: Gateway): Promise<number[]> {
@@ -57,7 +66,7 @@ function openStream(url: string): Promise<{ closed: () => boolean; destroy: () =
 
 suite('SIGHUP', () => {
   test('replaces all workers without a failed request or a cut stream', async (t) => {
-    const { gateway } = await startWithRoute(t)
+    const gateway = await startWithRoute(t)
     const streams = await Promise.all(
       Array.from({ length: STREAMS }, () => openStream(gateway.url)),
     )
@@ -77,7 +86,7 @@ suite('SIGHUP', () => {
   })
 
   test('a storm of them becomes two reloads at most', async (t) => {
-    const { gateway } = await startWithRoute(t)
+    const gateway = await startWithRoute(t)
     for (let n = 0; n < 100; n++) gateway.child.kill('SIGHUP')
     await gateway.waitForLog('gateway reloaded', 20_000)
     await until(async () => (await workerPids(gateway)).length === 2)
@@ -90,7 +99,7 @@ suite('SIGHUP', () => {
     const envFile = join(folder, 'holdfast.env')
     const logFile = join(folder, 'gateway.log')
     await writeFile(envFile, '')
-    const { gateway } = await startWithRoute(t, { HOLDFAST_ENV_FILE: envFile })
+    const gateway = await startWithRoute(t, { HOLDFAST_ENV_FILE: envFile })
     assert.equal((await fetch(`${gateway.url}/healthy`)).headers.get('content-type'), 'text/plain')
 
     await writeFile(envFile, 'HOLDFAST_HEALTH_PATH=/healthy\nHOLDFAST_WORKERS=bogus\n')
@@ -139,7 +148,7 @@ suite('SIGHUP', () => {
 
 suite('drain', () => {
   test('turns traffic away without refusing any, and can be undone', async (t) => {
-    const { gateway } = await startWithRoute(t, { HOLDFAST_HEALTH_PATH: '/healthy' })
+    const gateway = await startWithRoute(t, { HOLDFAST_HEALTH_PATH: '/healthy' })
     const status = async (path: string) => (await fetch(gateway.statusUrl + path)).status
     assert.equal((await fetch(`${gateway.url}/healthy`)).status, 200)
     await fetch(`${gateway.statusUrl}/status/drain`, { method: 'POST' })
@@ -153,7 +162,7 @@ suite('drain', () => {
   })
 
   test('SIGTERM: unready at once, accepts while the balancer looks, loses nothing', async (t) => {
-    const { gateway } = await startWithRoute(t, { HOLDFAST_DRAIN_WAIT_MS: '1500' })
+    const gateway = await startWithRoute(t, { HOLDFAST_DRAIN_WAIT_MS: '1500' })
     const load = startLoad(gateway.url)
     await until(async () => (await gateway.sync()).workers.length === 2)
     gateway.child.kill('SIGTERM')
@@ -170,7 +179,7 @@ suite('drain', () => {
 
 suite('hand-over', () => {
   test('a new process takes the listening sockets, no connection is refused', async (t) => {
-    const { gateway } = await startWithRoute(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '5000' })
+    const gateway = await startWithRoute(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '5000' })
     const load = startLoad(gateway.url, 8)
     const { pid: oldPid } = await gateway.sync()
     t.after(async () => {
@@ -197,7 +206,7 @@ suite('hand-over', () => {
   })
 
   test('leaves the data directory to the new process', async (t) => {
-    const { gateway } = await startWithRoute(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '20000' })
+    const gateway = await startWithRoute(t, { HOLDFAST_DRAIN_TIMEOUT_MS: '20000' })
     const stream = await openStream(gateway.url)
     gateway.child.kill('SIGUSR2')
     await gateway.waitForLog('gateway draining', 20_000)

@@ -128,7 +128,7 @@ suite('secrets of Vault', () => {
     assert.ok(await gets(url, 'badge-of-jill', 401))
     vault.secrets.set('kv/jill', { badge: 'badge-of-jill' })
     await vault.start()
-    await until(() => gets(url, 'badge-of-jill', 200), 20_000)
+    await until(() => gets(url, 'badge-of-jill', 200))
     assert.deepEqual((await gateway.sync()).quarantined, [])
 
     // A daemon that starts with a wrong token serves all else, and recovers when it is mended.

@@ -73,7 +73,7 @@ export function startHoldfast(
 
   async function waitForLog(
     accept: string | ((line: LogLine) => boolean),
-    deadlineMs = 15_000,
+    deadlineMs = 60_000,
   ): Promise<LogLine> {
     const fits = typeof accept === 'string' ? (line: LogLine) => line.msg === accept : accept
     const found = lines.find(fits)

@@ -94,7 +94,7 @@ suite('request-validation', () => {
       (await reply({ body_schema }, post(JSON.stringify({ size: 1, note }))))?.status,
       400,
     )
-    assert.ok(performance.now() - startedAt < 500)
+    assert.ok(performance.now() - startedAt < 2_000)
   })
 
   test('refuses what is no schema', () => {

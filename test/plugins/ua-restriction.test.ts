@@ -49,6 +49,6 @@ suite('ua-restriction', () => {
     const headers = ['User-Agent', `${'a'.repeat(8000)}!`]
     const startedAt = performance.now()
     assert.equal(await replyOf(instance, createRequest({ headers })), undefined)
-    assert.ok(performance.now() - startedAt < 100)
+    assert.ok(performance.now() - startedAt < 1_000)
   })
 })

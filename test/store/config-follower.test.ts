@@ -16,7 +16,7 @@ import { migrate } from '../../src/store/migrations.ts'
 import { createTestDatabase, startTestPostgres, type TestDatabase } from '../helpers/postgres.ts'
 
 const log = pino({ level: 'silent' })
-const DEADLINE_MS = 10_000
+const DEADLINE_MS = 30_000
 
 /** Keeps a state by what a follower delivers, and lets tests wait for it. */
 class Reader {

@@ -24,7 +24,7 @@ suite('split brain', () => {
     await until(() => feed.state === 'listening')
     await pair.promote()
     assert.equal(await host(), pair.primary.port)
-    await until(async () => (await host()) === pair.standby.port, 15_000)
+    await until(async () => (await host()) === pair.standby.port)
     const left = `127.0.0.1:${pair.primary.port} was left behind by a promotion`
     await until(() => lines.some((line) => line.msg === 'subscription lost'))
     for (const msg of ['database host not used', 'database unavailable', 'subscription lost']) {

@@ -63,7 +63,7 @@ suite('the control API', () => {
     t.diagnostic(`${bytes} bytes, p90 of the loop delay ${loop.percentile(90) / 1e6} ms`)
     assert.ok(bytes > 2_000_000)
     // Of the client's work here, too, and of a busy machine: the longest pauses are theirs.
-    assert.ok(loop.percentile(90) / 1e6 < 25)
+    assert.ok(loop.percentile(90) / 1e6 < 60)
   })
 
   test('shows no secret', async (t) => {

@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
 import type { ClientConnection } from '../model/http-message.ts'
+import { ClientEnd } from './client-end.ts'
 import { clientFacts } from './client-facts.ts'
 import type { ConnectionEngine } from './connection-engine.ts'
 import { HeadParser } from './head-parser.ts'
 import { type ExchangeOwner, HttpExchange } from './http-exchange.ts'
 import { InputQueue } from './input-queue.ts'
+import { ReadDeadline } from './read-deadline.ts'
 import { REFUSALS, type Refusal } from './refusal.ts'
 import { refusalMessage } from './refusal-message.ts'
 import { type BodyOwner, RequestBody } from './request-body.ts'
@@ -15,7 +17,6 @@ import { SendProgress } from './send-progress.ts'
 const MAX_LINGER_BYTES = 8_388_608
 /** Pipelined requests answered in one turn of the event loop before others get theirs. */
 const MAX_REQUESTS_PER_TURN = 16
-const NEVER = Number.POSITIVE_INFINITY
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
 const NOTHING = Buffer.alloc(0)
 
@@ -34,6 +35,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   readonly #parser: HeadParser
   readonly #progress: SendProgress
   readonly #input: InputQueue
+  readonly #inputEnd: ClientEnd
+  readonly #readDeadline: ReadDeadline
   #exchange: HttpExchange | undefined = undefined
   /** The request body that is on the wire; may outlive its exchange while it is discarded. */
   #body: RequestBody | undefined = undefined
@@ -42,9 +45,6 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #closing = false
   #served = 0
   #lingerBudget = MAX_LINGER_BYTES
-  /** What had been written when the client shut its side; -1: it has not. */
-  #writtenAtEnd = -1
-  #readDeadline: number
 
   constructor(engine: ConnectionEngine, socket: Socket) {
     this.#engine = engine
@@ -53,7 +53,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     this.#parser = new HeadParser(engine.limits)
     this.#progress = new SendProgress(socket)
     this.#input = new InputQueue(socket)
-    this.#readDeadline = engine.deadline(engine.limits.headerTimeoutMs)
+    this.#inputEnd = new ClientEnd(socket)
+    this.#readDeadline = new ReadDeadline(engine)
     // A client may shut its side after the request; the answer must still reach it.
     socket.allowHalfOpen = true
     socket.setNoDelay(true)
@@ -63,10 +64,6 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     socket.on('error', () => undefined)
     socket.on('close', () => this.#onClose())
     socket.resume()
-  }
-
-  get #inputEnded(): boolean {
-    return this.#writtenAtEnd >= 0
   }
 
   /** True between two requests, and before the first. */
@@ -83,7 +80,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     ) {
       return false
     }
-    if (this.#inputEnded && this.#input.bytes === undefined) return false
+    if (this.#inputEnd.hasCome && this.#input.bytes === undefined) return false
     if (this.#body === undefined) return true
     // An answer to a large upload that is still on its way: the rest will not be read.
     if (!this.#body.isWorthReading) return false
@@ -136,18 +133,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   /** Closes when idle for a while; else the next response says that it is the last. */
   drain(): void {
     if (this.#closing || !this.#idle || this.closeIfStale()) return
-    const graceEnd = this.#engine.deadline(this.#engine.limits.drainGraceMs)
-    this.#readDeadline = Math.min(this.#readDeadline, graceEnd)
+    this.#readDeadline.hurry()
   }
 
   /** Closes when idle for longer than a request may be on the wire; true when it did. */
   closeIfStale(): boolean {
     if (this.#closing || !this.#idle) return false
-    const engine = this.#engine
-    const { drainGraceMs, keepAliveTimeoutMs } = engine.limits
-    const idleTicks = engine.deadline(keepAliveTimeoutMs) - this.#readDeadline
-    const isStale = this.#served > 0 && idleTicks >= engine.deadline(drainGraceMs) - engine.now
-    if (!isStale && drainGraceMs > 0) return false
+    const isStale = this.#served > 0 && this.#readDeadline.isStale
+    if (!isStale && this.#engine.limits.drainGraceMs > 0) return false
     this.#closeGracefully()
     return true
   }
@@ -158,14 +151,13 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
 
   /** Called at every tick of the engine. */
   sweep(): void {
-    const engine = this.#engine
     if (this.socket.writableLength > 0) {
-      if (this.#progress.isStalled(engine)) this.#destroy()
-      else if (this.#closing) this.#readDeadline = engine.deadline(engine.limits.lingerTimeoutMs)
+      if (this.#progress.isStalled(this.#engine)) this.#destroy()
+      else if (this.#closing) this.#readDeadline.setForEnd()
       return
     }
     this.#progress.clear()
-    if (engine.now >= this.#readDeadline) this.#expire()
+    if (this.#readDeadline.hasPassed) this.#expire()
   }
 
   #expire(): void {
@@ -173,18 +165,8 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     else if (this.#parser.started) this.#refuse(REFUSALS.slowHead)
     else if (this.#idle) this.#closeGracefully()
     else if (this.#exchange === undefined) this.#destroy()
-    else if (this.#inputEnded) this.#probe()
-    else this.#refuse(REFUSALS.slowBody)
-  }
-
-  /**
-   * Has a client that shut its side left, or does it only send no more? One that was sent something
-   * since would have answered with a reset, if it had left. libuv no longer polls a connection whose
-   * end it has read: only a write, be it of nothing, tells of a reset.
-   */
-  #probe(): void {
-    if (this.socket.bytesWritten === this.#writtenAtEnd) this.#destroy()
-    else this.socket.write(NOTHING)
+    else if (!this.#inputEnd.hasCome) this.#refuse(REFUSALS.slowBody)
+    else if (this.#inputEnd.meansLeft()) this.#destroy()
   }
 
   #onData(chunk: Buffer): void {
@@ -199,7 +181,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
 
   /** The client has shut its side. */
   #onEnd(): void {
-    this.#writtenAtEnd = this.socket.bytesWritten
+    this.#inputEnd.note()
     if (this.#closing) return
     if (this.#input.bytes === undefined) this.#meetEnd()
     if (this.#exchange === undefined) return
@@ -261,7 +243,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     } else if (this.#parser.refusal !== undefined) {
       this.#refuse(this.#parser.refusal)
     } else if (!wasStarted && this.#parser.started) {
-      this.#readDeadline = this.#engine.deadline(this.#engine.limits.headerTimeoutMs)
+      this.#readDeadline.setForHead()
     }
   }
 
@@ -273,7 +255,6 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
     }
     const hasBody = head.chunked || head.contentLength > 0
     this.#served++
-    this.#readDeadline = NEVER
     this.#body = hasBody ? new RequestBody(this, head.contentLength, limits) : undefined
     this.#expectsContinue = head.expectsContinue && hasBody
     this.#exchange = new HttpExchange(this, head, this.#body)
@@ -299,7 +280,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #settle(limit: number): void {
     if (this.#closing) return
     if (this.#input.bytes === undefined) {
-      if (this.#inputEnded) this.#meetEnd()
+      if (this.#inputEnd.hasCome) this.#meetEnd()
     } else if (this.#served >= limit && this.#exchange === undefined) {
       setImmediate(() => this.#run())
     }
@@ -308,18 +289,14 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   }
 
   #setReadDeadline(): void {
-    const { limits } = this.#engine
     if (this.#closing) return
     if (this.#body?.flowing === true && this.#input.bytes === undefined) {
-      this.#readDeadline = this.#engine.deadline(limits.bodyTimeoutMs)
+      this.#readDeadline.setForBody()
     } else if (this.#body !== undefined || this.#exchange !== undefined) {
-      this.#readDeadline = this.#inputEnded
-        ? this.#engine.deadline(limits.halfCloseTimeoutMs)
-        : NEVER
+      if (this.#inputEnd.hasCome) this.#readDeadline.setForSign()
+      else this.#readDeadline.clear()
     } else if (!this.#parser.started && this.#served > 0) {
-      const { draining } = this.#engine
-      const timeoutMs = draining ? limits.drainGraceMs : limits.keepAliveTimeoutMs
-      this.#readDeadline = this.#engine.deadline(timeoutMs)
+      this.#readDeadline.setForRequest()
     }
   }
 
@@ -365,7 +342,7 @@ export class ServerConnection implements ExchangeOwner, BodyOwner {
   #closeGracefully(): void {
     if (this.#closing) return
     this.#closing = true
-    this.#readDeadline = this.#engine.deadline(this.#engine.limits.lingerTimeoutMs)
+    this.#readDeadline.setForEnd()
     this.socket.end()
     this.#input.clear()
   }

@@ -1,5 +1,6 @@
 import { ConfigError } from '../model/errors.ts'
 import type { Timeout } from '../model/schemas/timeout.ts'
+import { parseServiceName } from '../model/service-name.ts'
 import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import type { CreatePicker } from '../upstream/balancer.ts'
 import type { KeepAliveLimits } from '../upstream/client-pool.ts'
@@ -73,8 +74,7 @@ export function serviceOf(
   if (type !== 'dns') {
     throw new ConfigError('GW_CONFIG_INVALID', `discovery_type ${type} is not supported: dns`)
   }
-  const [, name = service, port] = /^(.*?)(?::(\d{1,5}))?$/.exec(service) ?? []
-  return { name, port: port === undefined ? undefined : Number(port), defaultPort }
+  return { ...parseServiceName(service), defaultPort }
 }
 
 /** Our own certificate for the nodes; `find` knows the ssls objects. */

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Upstream } from '../../model/schemas/upstream.ts'
+import { parseServiceName } from '../../model/service-name.ts'
 import { configuredNodes } from '../../upstream/configured-nodes.ts'
 import type { ResolvedNode } from '../../upstream/names/name-lookup.ts'
 import type { NameService, NameWatch } from '../../upstream/names/name-service.ts'
@@ -72,12 +73,12 @@ function serviceSource(
 ): Source | undefined {
   const { discovery_type: type, service_name: service, scheme } = upstream
   if (type !== 'dns' || service === undefined) return undefined
-  const [, host = service, port] = /^(.*?)(?::(\d{1,5}))?$/.exec(service) ?? []
+  const { name: host, port } = parseServiceName(service)
   const watch = names.watch({ name: host, kind: 'service' }, onChange)
   const defaultPort = scheme === 'https' ? 443 : 80
   return {
     host,
-    port: port === undefined ? defaultPort : Number(port),
+    port: port ?? defaultPort,
     watch,
     isService: true,
     isPortFixed: port !== undefined,

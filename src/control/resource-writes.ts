@@ -7,7 +7,6 @@ import type { AdminRequest, ResourceHandler } from './admin-request.ts'
 import { type Answer, keyNotFound, refusal } from './answer.ts'
 import type { ConfigWriter, Outcome } from './config-writer.ts'
 import type { CredentialKeys } from './credential-keys.ts'
-import { mergePatch, replaceAt } from './merge-patch.ts'
 import { checkPreconditions } from './preconditions.ts'
 import {
   checkNotReferenced,
@@ -17,7 +16,17 @@ import {
   deleteWithParts,
 } from './references.ts'
 import type { ResourceDefinition } from './resource-definition.ts'
-import { wholeId } from './resource-path.ts'
+import {
+  applyPatch,
+  findForbidden,
+  isObject,
+  nameForPut,
+  refuse,
+  requireObject,
+  type Step,
+  stop,
+  typeName,
+} from './wanted-body.ts'
 
 export interface WriteDeps {
   writer: ConfigWriter
@@ -27,9 +36,6 @@ export interface WriteDeps {
   /** Milliseconds since the epoch. */
   now: () => number
 }
-
-/** Either of the two: what to go on with, or the answer that ends the request. */
-type Step<T> = { ok: true; value: T } | { ok: false; answer: Answer }
 
 /**
  * Answers PUT, POST, PATCH and DELETE for one kind. What depends on other objects is decided inside
@@ -173,76 +179,7 @@ export function createResourceWrites(
   }
 }
 
-/** Puts the key from the URL into the object, where both must agree. */
-function nameForPut(
-  { key, label }: ResourceDefinition,
-  body: ResourceBody,
-  { id, scope }: AdminRequest,
-): Step<ResourceBody> {
-  const own = body[key]
-  if (key === 'username') {
-    const agree = id === undefined || own === undefined || own === id
-    return agree ? { ok: true, value: body } : stop(refuse('wrong username'))
-  }
-  const named = own === undefined ? id : wholeId(own, scope)
-  if (named === undefined) return stop(refuse(`missing ${label} id`))
-  if (named !== (id ?? named)) return stop(refuse(`wrong ${label} id`))
-  const isOwn = id === undefined && scope === undefined
-  return { ok: true, value: isOwn ? body : { ...body, id: named } }
-}
-
-function applyPatch(
-  stored: ResourceBody,
-  { body, subPath }: AdminRequest,
-  nowMs: number,
-): Step<ResourceBody> {
-  const seconds = Math.floor(nowMs / 1000)
-  if (subPath.length > 0) {
-    const replaced = replaceAt(stored, subPath, body)
-    if (!replaced.ok) return stop(refuse(`invalid sub-path: ${replaced.path}`))
-    return { ok: true, value: { ...replaced.value, update_time: seconds } }
-  }
-  const patch = body as ResourceBody
-  const merged = mergePatch(stored, patch) as ResourceBody
-  const { create_time = stored.create_time ?? seconds } = merged
-  return { ok: true, value: { ...merged, create_time, update_time: patch.update_time ?? seconds } }
-}
-
-function requireObject(body: unknown, missing: string): Step<ResourceBody> {
-  if (body === undefined || body === null) return stop(refuse(missing))
-  return isObject(body)
-    ? { ok: true, value: body }
-    : stop(refuse(`invalid configuration: wrong type: expected object, got ${typeName(body)}`))
-}
-
-/** The control plane alone says when an object was created and changed. */
-function findForbidden(body: ResourceBody): string | undefined {
-  const upstream = isObject(body['upstream']) ? body['upstream'] : {}
-  for (const field of ['create_time', 'update_time']) {
-    if (body[field] !== undefined) return `the property is forbidden: ${field}`
-    if (upstream[field] !== undefined) return `the property is forbidden: upstream.${field}`
-  }
-  return undefined
-}
-
 /** 20 digits, as APISIX's are, in the order of creation; random so that replicas do not meet. */
 function generateId(nowMs: number): string {
   return `${nowMs}`.padStart(13, '0') + `${randomInt(10_000_000)}`.padStart(7, '0')
-}
-
-function refuse(reason: string): Answer {
-  return refusal(400, reason)
-}
-
-function stop(answer: Answer): { ok: false; answer: Answer } {
-  return { ok: false, answer }
-}
-
-function isObject(value: unknown): value is ResourceBody {
-  return value !== null && typeof value === 'object' && !Array.isArray(value)
-}
-
-function typeName(value: unknown): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'array' : typeof value
 }

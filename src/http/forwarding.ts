@@ -149,7 +149,7 @@ export function addForwarding(
       if (value !== '') forwardedFor += `${value}, `
       continue
     }
-    if (!trusted && name === CLAIMS[fate] && received.includes(value)) continue
+    if (!trusted && name === CLAIMS[fate] && wasSaid(received, fate, value)) continue
     kept |= 1 << fate
     if (value === '' && fate !== PASS) continue
     headers[end++] = name
@@ -158,6 +158,16 @@ export function addForwarding(
   headers.length = end
   headers.push('X-Forwarded-For', forwardedFor + remoteAddress)
   pushForwarding(headers, connection, authority, remoteAddress, kept)
+}
+
+/** Whether the peer itself said this; of its other fields any may have the same value. */
+function wasSaid(received: RawHeaders, fate: number, value: string): boolean {
+  for (let i = 0; i < received.length; i += 2) {
+    if (received[i + 1] === value && fateOf(REQUEST_FATES, received[i] as string) === fate) {
+      return true
+    }
+  }
+  return false
 }
 
 /** Says where the request came from, but for what is `kept` (a bit per fate). */

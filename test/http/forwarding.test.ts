@@ -183,6 +183,13 @@ suite('forwarding fields of requests with plugins', () => {
     assert.equal(fieldOf(headers, 'x-REAL-IP'), '2.2.2.2')
   })
 
+  test('what a plugin sets stays, whatever else the client said', () => {
+    const headers = throughPlugins(false, (seen) => {
+      setField(seen, 'X-Forwarded-Proto', 'a')
+    })
+    assert.equal(fieldOf(headers, 'x-FORWARDED-Proto'), 'a')
+  })
+
   test('what a plugin sets anew stays, also if the client said the same', () => {
     const headers = throughPlugins(false, (seen) => {
       removeField(seen, 'x-forwarded-proto')

@@ -3,7 +3,6 @@ import { Socket } from 'node:net'
 import pgListen, { type Subscriber } from 'pg-listen'
 import type { Logger } from 'pino'
 import { StoreError } from '../model/errors.ts'
-import { NOTIFY_CHANNEL } from './config-transaction.ts'
 import {
   type ConnectionTarget,
   type HostAddress,
@@ -11,6 +10,7 @@ import {
 } from './connection-target.ts'
 import { deadlineError, describeFailure, lostError, retryDelayMs } from './failure.ts'
 import { electHost } from './host-election.ts'
+import { NOTIFY_CHANNEL } from './pending-revision.ts'
 import { leftBehind } from './server-history.ts'
 
 /** Something was written to `group`; it may be old news, and it may be all that was lost. */

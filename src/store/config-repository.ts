@@ -18,8 +18,9 @@ import {
   type StoredResource,
   toStored,
 } from './config-pages.ts'
-import { type ConfigTransaction, PendingRevision } from './config-transaction.ts'
+import type { ConfigTransaction } from './config-transaction.ts'
 import type { Database } from './database.ts'
+import { PendingRevision } from './pending-revision.ts'
 import type { Transaction } from './transaction.ts'
 
 export type { StoredDocument } from './config-document.ts'

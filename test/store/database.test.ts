@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { after, before, suite, type TestContext, test } from 'node:test'
 import pino from 'pino'
 import { createDatabase, type Database, type DatabaseOptions } from '../../src/store/database.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { createTestDatabase, startTestPostgres, type TestDatabase } from '../helpers/postgres.ts'
 
 const silent = pino({ level: 'silent' })
@@ -23,14 +24,6 @@ function open(
 function partsOf(url: string): { host: string; withHosts(hosts: string, query?: string): string } {
   const { host } = new URL(url)
   return { host, withHosts: (hosts, query = '') => url.replace(host, hosts) + query }
-}
-
-/** A port where nobody listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  await new Promise((done) => server.close(done))
-  return port
 }
 
 async function listen(server: Server): Promise<number> {
@@ -180,7 +173,7 @@ suite('database', () => {
 
   test('a dead first host is passed over', async (t) => {
     const { host, withHosts } = partsOf(shared.url)
-    const dead = `127.0.0.1:${await closedPort()}`
+    const dead = `127.0.0.1:${await freePort()}`
     const database = open(t, withHosts(`${dead},${host}`, '?target_session_attrs=read-write'))
     await database.query('SELECT 1')
     assert.equal(database.state.host, host)

@@ -7,7 +7,8 @@ import {
   type NodeRequest,
 } from '../../src/upstream/node-client.ts'
 import { UploadBody } from '../../src/upstream/upload-body.ts'
-import { answering, ok, refusingPort, startNode, type TestNode } from './test-node.ts'
+import { freePort } from '../helpers/free-port.ts'
+import { answering, ok, startNode, type TestNode } from './test-node.ts'
 import { bodyOf, SlowBody, TestSink } from './test-sink.ts'
 
 const TIMEOUTS = { connectMs: 2000, sendMs: 2000, readMs: 2000 }
@@ -294,7 +295,7 @@ suite('node client: connections', () => {
   })
 
   test('a refused connection is safe to retry', async (t) => {
-    const sink = await fetchFrom(clientOf(t, { port: await refusingPort() }))
+    const sink = await fetchFrom(clientOf(t, { port: await freePort() }))
     assert.equal(sink.error?.code, 'GW_UPSTREAM_CONNECT')
     assert.equal(sink.error?.safeToRetry, true)
   })

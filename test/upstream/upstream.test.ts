@@ -8,7 +8,8 @@ import {
   type UpstreamConfig,
   type UpstreamRequest,
 } from '../../src/upstream/upstream.ts'
-import { answering, ok, refusingPort, startNode, type TestNode } from './test-node.ts'
+import { freePort } from '../helpers/free-port.ts'
+import { answering, ok, startNode, type TestNode } from './test-node.ts'
 import { bodyOf, SlowBody, TestSink } from './test-sink.ts'
 
 const TIMEOUTS = { connectMs: 1000, sendMs: 1000, readMs: 1000 }
@@ -156,7 +157,7 @@ suite('upstream: retries', () => {
   for (const method of [...IDEMPOTENT, ...OTHERS]) {
     test(`${method}: a refused connection costs no request`, async (t) => {
       const node = await answering(t, ok(method === 'HEAD' ? '' : 'b'))
-      const { upstream, attempts } = upstreamOf(t, { ports: [await refusingPort(), node.port] })
+      const { upstream, attempts } = upstreamOf(t, { ports: [await freePort(), node.port] })
       const body = method === 'POST' ? bodyOf('data') : undefined
       const sink = await send(upstream, { method, body })
       assert.equal(sink.status, 200)
@@ -217,7 +218,7 @@ suite('upstream: retries', () => {
     const good = await startNode(t, (socket, received) => {
       if (received.endsWith('0\r\n\r\n')) socket.write(ok('b'))
     })
-    const { upstream } = upstreamOf(t, { ports: [await refusingPort(), good.port] })
+    const { upstream } = upstreamOf(t, { ports: [await freePort(), good.port] })
     const body = new SlowBody()
     const done = send(upstream, { method: 'POST', body })
     body.write('one')
@@ -239,7 +240,7 @@ suite('upstream: retries', () => {
   ]
   for (const [name, count, retries, expected] of counts) {
     test(`all nodes down: ${name}`, async (t) => {
-      const port = await refusingPort()
+      const port = await freePort()
       const ports = Array.from({ length: count }, () => port)
       const { upstream, attempts } = upstreamOf(t, { ports, retries })
       const sink = await send(upstream)
@@ -265,7 +266,7 @@ suite('upstream: retries', () => {
   })
 
   test('a retry budget ends the retries, not the requests', async (t) => {
-    const port = await refusingPort()
+    const port = await freePort()
     const { upstream, attempts } = upstreamOf(t, {
       ports: [port, port],
       retryBudget: { share: 0.25, minPerSecond: 0 },
@@ -279,7 +280,7 @@ suite('upstream: retries', () => {
   test('each attempt is recorded: status, 502 or 504', async (t) => {
     const silent = await startNode(t, () => {})
     const good = await answering(t, ok('c'))
-    const ports = [await refusingPort(), silent.port, good.port]
+    const ports = [await freePort(), silent.port, good.port]
     const timeouts = { connectMs: 1000, sendMs: 1000, readMs: 50 }
     const { upstream } = upstreamOf(t, { ports, timeouts })
     const recorded: string[] = []
@@ -317,7 +318,7 @@ suite('upstream: retries', () => {
 
   test('abort between attempts ends the request in silence', async (t) => {
     const hanging = await startNode(t, () => {})
-    const { upstream } = upstreamOf(t, { ports: [await refusingPort(), hanging.port] })
+    const { upstream } = upstreamOf(t, { ports: [await freePort(), hanging.port] })
     const sink = new TestSink()
     const call = upstream.send(GET, sink)
     await hanging.until((received) => received !== '')

@@ -7,9 +7,6 @@ import type { Delta, RevisionMark } from './revision.ts'
 import type { RoutingSettings } from './routing.ts'
 import type { SecretsByObject } from './secret-value.ts'
 
-/** Both sides of a channel must speak the same version; a worker refuses any other. */
-export const IPC_VERSION = 1
-
 /**
  * A connection that took longer to reach its worker may have gone to another one, since the worker
  * was stalled: it asks. Must be shorter, by far, than the silence after which the primary gives a
@@ -137,7 +134,7 @@ export interface WorkerStats {
 
 /** Sent by the primary. A `connection` message carries the accepted socket as its handle. */
 export type PrimaryMessage =
-  | { type: 'configure'; version: number; settings: WorkerSettings }
+  | { type: 'configure'; settings: WorkerSettings }
   | { type: 'snapshot-begin'; group: string; mark: RevisionMark }
   /** Bodies are as stored, and so are digests; secrets that are encrypted there come in plain text. */
   | {
@@ -172,7 +169,8 @@ export type PrimaryMessage =
 
 /** Sent by a worker. */
 export type WorkerMessage =
-  | { type: 'hello'; version: number }
+  /** The worker listens: what is sent before would be lost. */
+  | { type: 'hello' }
   /** The worker serves this revision now; `durationMs` from receipt to swap. */
   | { type: 'applied'; mark: RevisionMark; quarantined: Quarantined[]; durationMs: number }
   /** The worker's state does not fit the delta: it goes on serving and asks for a snapshot. */

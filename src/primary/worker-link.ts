@@ -1,13 +1,12 @@
 import type { Worker as ClusterWorker } from 'node:cluster'
 import type { Socket } from 'node:net'
 import type { AttemptReport, NodeHealth } from '../model/health.ts'
-import {
-  IPC_VERSION,
-  type PrimaryMessage,
-  type Quarantined,
-  type WorkerMessage,
-  type WorkerSettings,
-  type WorkerStats,
+import type {
+  PrimaryMessage,
+  Quarantined,
+  WorkerMessage,
+  WorkerSettings,
+  WorkerStats,
 } from '../model/ipc.ts'
 import type { ResolvedName } from '../model/resolved-name.ts'
 import type { Delta, RevisionMark } from '../model/revision.ts'
@@ -229,7 +228,7 @@ export class WorkerLink implements WorkerView {
     switch (message.type) {
       case 'hello':
         this.configured = true
-        void this.#send({ type: 'configure', version: IPC_VERSION, settings: this.settings })
+        void this.#send({ type: 'configure', settings: this.settings })
         this.sendHealth(this.#events.healthToKnow())
         this.#sendNames(this.#events.namesToKnow())
         this.#events.quota.join(this.id, (answers) => void this.#send({ type: 'quota', answers }))

@@ -3,12 +3,7 @@ import { flushCompileCache } from 'node:module'
 import type { Socket } from 'node:net'
 import { ConnectionRefusal } from '../http/connection-refusal.ts'
 import { createHttpEngine, type HttpEngine } from '../http/http-engine.ts'
-import {
-  IPC_VERSION,
-  type PrimaryMessage,
-  type WorkerMessage,
-  type WorkerSettings,
-} from '../model/ipc.ts'
+import type { PrimaryMessage, WorkerMessage, WorkerSettings } from '../model/ipc.ts'
 import { configurePlugins, outliveForgottenPromises } from '../plugins/configure-plugins.ts'
 import { drainLogs } from '../plugins/logging/pending-logs.ts'
 import { pluginRegistry } from '../plugins/registry.ts'
@@ -60,7 +55,7 @@ export function runWorker(): void {
   })
   // The next worker finds all of this compiled: half of a start's CPU time.
   flushCompileCache()
-  send({ type: 'hello', version: IPC_VERSION })
+  send({ type: 'hello' })
 }
 
 interface Worker {

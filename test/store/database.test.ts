@@ -126,7 +126,7 @@ suite('database', () => {
   })
 
   test('callers that find all connections busy are told so in time', async (t) => {
-    const database = open(t, shared.url, { maxConnections: 1, queryTimeoutMs: 600 })
+    const database = open(t, shared.url, { maxConnections: 1, queryTimeoutMs: 1_200 })
     const slow = database.query('SELECT pg_sleep(0.5)')
     const late = Array.from({ length: 10 }, () => database.query('SELECT pg_sleep(0.4)'))
     await slow
@@ -185,7 +185,7 @@ suite('database', () => {
     const database = open(t, withHosts(`${frozen},${host}`))
     const startedAt = performance.now()
     await database.query('SELECT 1')
-    assert.ok(performance.now() - startedAt < 1000)
+    assert.ok(performance.now() - startedAt < 2_000)
     assert.equal(database.state.host, host)
   })
 

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { FIELD_NAME, toFieldValue } from '../support/header-fields.ts'
 import { monotonicMs } from '../support/monotonic.ts'
-import { compileTemplate } from '../support/variables/template.ts'
+import { compileTemplate, textsNeedBody } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 
 const MS_PER_SECOND = 1_000
@@ -81,6 +81,7 @@ export default definePlugin({
     }
 
     return {
+      readsBody: textsNeedBody(config.break_response_headers),
       access(request) {
         const state = quota.circuit(scope + request.host + request.path)
         if (state?.openedAtMs === undefined) return undefined

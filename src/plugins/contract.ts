@@ -58,6 +58,11 @@ export interface BodyFilter {
 
 /** A plugin configured for one owner (route, service, …); only what it defines is ever called. */
 export interface PluginInstance {
+  /**
+   * Variables of its configuration look into the request's body, which is read before the first
+   * phase then; one that is announced as too large to be held is not, and they have no value.
+   */
+  readonly readsBody?: boolean
   /** Before anything else is decided; authentication belongs here. A reply ends the request. */
   rewrite?(request: RequestContext): MaybePromise<Reply | undefined>
   /** After authentication; consumers' plugins have joined. A reply ends the request. */

@@ -1,9 +1,13 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
-import { compileExpression, type Expression } from '../support/expression/expression.ts'
+import {
+  compileExpression,
+  type Expression,
+  expressionNeedsBody,
+} from '../support/expression/expression.ts'
 import { isFieldName, toFieldValue } from '../support/header-fields.ts'
 import { MAX_TIMER_MS } from '../support/max-timer.ts'
-import { compileTemplate } from '../support/variables/template.ts'
+import { compileTemplate, textsNeedBody } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 
 const MS_PER_SECOND = 1000
@@ -73,6 +77,9 @@ export default definePlugin({
     }
 
     return {
+      readsBody:
+        expressionNeedsBody([delay?.vars, abort?.vars]) ||
+        textsNeedBody([abort?.body, abort?.headers]),
       rewrite(request) {
         if (!delays?.(request)) return answer(request)
         return new Promise((resolve) => {

@@ -6,7 +6,7 @@ import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 import { holdBack } from './limits/hold-back.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
 import { keyTypeField, LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
-import { compileLimitKey, limitScope } from './limits/limit-key.ts'
+import { compileLimitKey, limitReadsBody, limitScope } from './limits/limit-key.ts'
 import { compileLimitNumber, type LimitNumber } from './limits/limit-number.ts'
 import { REDIS_FIELDS, readRedisSettings } from './redis/redis-fields.ts'
 import { chooseLedger, type LimitLedger } from './redis/redis-ledger.ts'
@@ -90,6 +90,7 @@ export default definePlugin({
     const { redis_password, ...counted } = config
     const limiter = new Limiter(config, rules, limitScope('limit-conn', host, counted), ledger)
     return {
+      readsBody: limitReadsBody(config, [config.conn, config.burst]),
       access: (request) => limiter.enter(request),
       log: (request) => limiter.leave(request),
       ...(ledger.release === undefined ? {} : { stop: () => ledger.release?.() }),

@@ -7,7 +7,7 @@ import { compileKeyTemplate } from '../support/variables/template.ts'
 import { definePlugin, type PluginHost, type Reply, type RequestContext } from './contract.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
 import { keyTypeField, LIMIT_FIELDS, limitNumber, policyField } from './limits/limit-fields.ts'
-import { compileLimitKey, groupScope, limitScope } from './limits/limit-key.ts'
+import { compileLimitKey, groupScope, limitReadsBody, limitScope } from './limits/limit-key.ts'
 import { compileLimitNumber, type LimitNumber } from './limits/limit-number.ts'
 import { type QuotaHeaderNames, QuotaHeaders } from './limits/quota-headers.ts'
 import { REDIS_SENTINEL_FIELDS, readRedisSettings } from './redis/redis-fields.ts'
@@ -111,6 +111,7 @@ export default definePlugin({
       : undefined
     const limiter = new Limiter(config, rules, scopeOf(config, host), ledger, headers)
     return {
+      readsBody: limitReadsBody(config, [config.count, config.time_window]),
       access: (request) => limiter.check(request),
       ...(headers === undefined
         ? {}

@@ -3,7 +3,7 @@ import { definePlugin, type Reply } from './contract.ts'
 import { holdBack } from './limits/hold-back.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'
 import { keyTypeField, LIMIT_FIELDS, policyField } from './limits/limit-fields.ts'
-import { compileLimitKey, limitScope } from './limits/limit-key.ts'
+import { compileLimitKey, limitReadsBody, limitScope } from './limits/limit-key.ts'
 import { REDIS_FIELDS, readRedisSettings } from './redis/redis-fields.ts'
 import { chooseLedger } from './redis/redis-ledger.ts'
 
@@ -59,6 +59,7 @@ export default definePlugin({
     }
 
     return {
+      readsBody: limitReadsBody(config),
       access: (request) => access(keyOf(request)),
       ...(ledger.release === undefined ? {} : { stop: () => ledger.release?.() }),
     }

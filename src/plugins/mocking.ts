@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { toFieldValue } from '../support/header-fields.ts'
 import { MAX_TIMER_MS } from '../support/max-timer.ts'
-import { compileTemplate, type Template } from '../support/variables/template.ts'
+import { compileTemplate, type Template, textsNeedBody } from '../support/variables/template.ts'
 import { VERSION } from '../support/version.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 import { encodeXml } from './mock/encode-xml.ts'
@@ -72,6 +72,7 @@ export default definePlugin({
     }
 
     return {
+      readsBody: textsNeedBody(config),
       access(request) {
         if (delayMs <= 0) return answer(request)
         return new Promise((resolve) => {

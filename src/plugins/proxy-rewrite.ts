@@ -1,7 +1,7 @@
 import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { RegexMatch } from '../support/regex/regex.ts'
-import { compileTemplate } from '../support/variables/template.ts'
+import { compileTemplate, textsNeedBody } from '../support/variables/template.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
 import { compilePair, substitute } from './rewriting/pattern-pair.ts'
 import { compileRequestHeaders, RequestHeaders } from './rewriting/request-headers.ts'
@@ -75,6 +75,7 @@ export default definePlugin({
     const changeHeaders = headers === undefined ? undefined : compileRequestHeaders(headers)
 
     return {
+      readsBody: textsNeedBody([uri, pairs, headers]),
       rewrite(request) {
         if (host !== undefined) request.forwardHost = host
         const match = rewriteUri(request)

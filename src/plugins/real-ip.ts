@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import Type from 'typebox'
 import { fieldValues } from '../support/header-fields.ts'
 import { compileIpSet } from '../support/ip-set.ts'
-import { compileVariable } from '../support/variables/variable.ts'
+import { compileVariable, needsBody } from '../support/variables/variable.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
 
 const schema = Type.Object({
@@ -36,6 +36,7 @@ export default definePlugin({
         : compileVariable(source)
 
     return {
+      readsBody: needsBody(source),
       rewrite(request) {
         if (isTrusted !== undefined && !isTrusted(request.remoteAddress)) return undefined
         const address = parseAddress(read(request)?.trim() ?? '')

@@ -1,6 +1,7 @@
 import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import { fieldValue, toFieldValue } from '../support/header-fields.ts'
+import { textsNeedBody } from '../support/variables/template.ts'
 import { compileVariable } from '../support/variables/variable.ts'
 import { definePlugin, type PluginHost, type RequestContext } from './contract.ts'
 import { compilePair, type PatternPair, substitute } from './rewriting/pattern-pair.ts'
@@ -75,6 +76,7 @@ export default definePlugin({
         : compileUri(config.uri, clean)
 
     return {
+      readsBody: textsNeedBody(config.uri),
       rewrite(request) {
         const uri = destination(request)
         if (uri === undefined) return undefined

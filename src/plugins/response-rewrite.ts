@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
-import { compileExpression } from '../support/expression/expression.ts'
+import { compileExpression, expressionNeedsBody } from '../support/expression/expression.ts'
 import { setField } from '../support/header-fields.ts'
+import { textsNeedBody } from '../support/variables/template.ts'
 import {
   type BodyFilter,
   definePlugin,
@@ -125,8 +126,10 @@ export default definePlugin({
       return true
     }
 
-    if (filter === undefined) return { headerFilter }
+    const readsBody = expressionNeedsBody(vars) || textsNeedBody(config.headers)
+    if (filter === undefined) return { readsBody, headerFilter }
     return {
+      readsBody,
       headerFilter,
       bodyFilter(request, head) {
         const decoder = decoders.get(head)

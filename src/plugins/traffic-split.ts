@@ -4,7 +4,11 @@ import type { UpstreamHandle } from '../model/request-context.ts'
 import { Id } from '../model/schemas/fragments.ts'
 import { checkNotYet } from '../model/schemas/not-yet.ts'
 import { checkUpstream, Upstream } from '../model/schemas/upstream.ts'
-import { compileExpression, type Expression } from '../support/expression/expression.ts'
+import {
+  compileExpression,
+  type Expression,
+  expressionNeedsBody,
+} from '../support/expression/expression.ts'
 import { definePlugin, type PluginHost } from './contract.ts'
 
 const WeightedUpstream = Type.Object({
@@ -51,6 +55,9 @@ export default definePlugin({
     }))
 
     return {
+      readsBody: rules.some(({ match = [] }) =>
+        match.some(({ vars }) => expressionNeedsBody(vars)),
+      ),
       access(request) {
         const rule = compiled.find(({ matches }) => matches(request))
         const upstream = rule?.pick()

@@ -91,6 +91,26 @@ test('traffic plugins on two workers', async (t) => {
     },
   )
 
+  await t.test('conditions, keys and texts look into the body, which the node gets', async () => {
+    const other = await startNode(t, 'other')
+    const nodes = { type: 'roundrobin', nodes: { [other.address]: 1 } }
+    const match = [{ vars: [['post_arg_id', '==', '1']] }]
+    const rejected = { count: 1, time_window: 60, rejected_code: 429 }
+    await route('form', {
+      'traffic-split': { rules: [{ match, weighted_upstreams: [{ upstream: nodes }] }] },
+      'limit-count': { ...rejected, key: '$post_arg_user', key_type: 'var_combination' },
+      'response-rewrite': { headers: { set: { 'X-User': '$post_arg_user' } } },
+      'fault-injection': { abort: { http_status: 418, vars: [[['post_arg_id', '==', '9']]] } },
+    })
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const post = (body: string) => call('/form/', { method: 'POST', body, headers })
+    const first = await post('id=1&user=ann')
+    assert.deepEqual([first.json.node, first.headers['x-user']], ['other', 'ann'])
+    assert.equal((await post('id=2&user=bob')).json.body, 'id=2&user=bob')
+    assert.equal((await post('id=2&user=ann')).status, 429)
+    assert.equal((await post('id=9&user=cid')).status, 418)
+  })
+
   await t.test('proxy-mirror copies requests; a dead or slow mirror delays nobody', async () => {
     const seen: { method?: string; url?: string; body: string; host?: string }[] = []
     const mirror = createServer((request: IncomingMessage) => {

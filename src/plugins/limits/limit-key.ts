@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { compileKeyTemplate } from '../../support/variables/template.ts'
-import { compileVariable } from '../../support/variables/variable.ts'
+import { compileKeyTemplate, textsNeedBody } from '../../support/variables/template.ts'
+import { compileVariable, needsBody } from '../../support/variables/variable.ts'
 import type { PluginHost, RequestContext } from '../contract.ts'
 
 export type KeyType = 'var' | 'var_combination' | 'constant'
@@ -10,6 +10,17 @@ export function compileLimitKey(key: string, type: KeyType): (request: RequestCo
   if (type === 'constant') return () => key
   const read = type === 'var' ? compileVariable(key) : compileKeyTemplate(key)
   return (request) => read(request) ?? request.remoteAddress
+}
+
+/** True if what a limit counts by, or a number of it, is in the request's body. */
+export function limitReadsBody(
+  config: { key?: string; key_type: KeyType; rules?: unknown },
+  numbers: readonly unknown[] = [],
+): boolean {
+  const { key, key_type: type, rules } = config
+  const isVariable = key !== undefined && type === 'var'
+  const texts = type === 'var_combination' ? [key, rules, ...numbers] : [rules, ...numbers]
+  return (isVariable && needsBody(key)) || textsNeedBody(texts)
 }
 
 /**

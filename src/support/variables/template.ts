@@ -1,5 +1,5 @@
 import type { RequestContext } from '../../model/request-context.ts'
-import { compileVariable, type VariableReader } from './variable.ts'
+import { compileVariable, needsBody, type VariableReader } from './variable.ts'
 
 /** Makes a text for a request. */
 export type Template = (request: RequestContext) => string
@@ -46,6 +46,13 @@ export function compileKeyTemplate(text: string): VariableReader {
   }
 }
 
+/** True if a text, or one in a list or object, has a variable that looks into the request's body. */
+export function textsNeedBody(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.values(value).some(textsNeedBody)
+  if (typeof value !== 'string') return false
+  return [...value.matchAll(VARIABLE)].some((match) => needsBody(variableOf(match)[0]))
+}
+
 interface Parsed {
   /** What stands before each variable. */
   readonly texts: readonly string[]
@@ -59,14 +66,24 @@ function parse(text: string, encode?: (value: string) => string): Parsed {
   let at = 0
   for (const match of text.matchAll(VARIABLE)) {
     texts.push(text.slice(at, match.index))
-    readers.push(compileReference(match[1] ?? match[2] ?? '', encode))
+    readers.push(compileReference(match, encode))
     at = match.index + match[0].length
   }
   return { texts, readers, tail: text.slice(at) }
 }
 
-function compileReference(reference: string, encode?: (value: string) => string): VariableReader {
+/** Name and default of a variable that `VARIABLE` found. */
+function variableOf(match: RegExpExecArray): [name: string, fallback: string | undefined] {
+  const reference = match[1] ?? match[2] ?? ''
   const [name = '', fallback] = reference.trim().split(/\s*\?\?\s*/)
+  return [name, fallback]
+}
+
+function compileReference(
+  match: RegExpExecArray,
+  encode?: (value: string) => string,
+): VariableReader {
+  const [name, fallback] = variableOf(match)
   const read = compileVariable(name)
   if (encode === undefined && fallback === undefined) return read
   return (request) => {

@@ -131,7 +131,7 @@ export class PluginConfigurator {
       priority: meta.priority ?? plugin.priority,
       disabled: meta.disable === true,
       accepts: meta.filter === undefined ? undefined : compileExpression(meta.filter),
-      needsBody: expressionNeedsBody(meta.filter),
+      needsBody: created.instance.readsBody === true || expressionNeedsBody(meta.filter),
       errorResponse: meta.error_response,
       fingerprint,
     }

@@ -16,8 +16,8 @@ export interface Role {
   readonly ready?: Promise<void>
   /** Reads the settings again, at SIGHUP. Log files are opened anew in any case. */
   reload?(): Promise<void>
-  /** Lets a new process take over, at SIGUSR2; true when it did and this one should stop. */
-  handOver?(): Promise<boolean>
+  /** Lets a new process take over, at SIGUSR2; its pid when it did and this one should stop. */
+  handOver?(): Promise<number | undefined>
   /** Idempotent. */
   stop(): Promise<void>
 }
@@ -62,7 +62,11 @@ export async function runRole(
   // Signals that come during the start wait for its end.
   const started = Promise.withResolvers<Role>()
   onReloadSignal(started.promise, manager, log)
-  onHandOverSignal(started.promise, () => requestStop(HANDED_OVER))
+  onHandOverSignal(started.promise, async (successor) => {
+    // First: a manager that sees its main process end takes the service for ended.
+    await manager.handedOver(successor)
+    requestStop(HANDED_OVER)
+  })
   const ready = started.promise.then((role) => role.ready)
   announceReady(ready, manager)
   // From here on there are changes, one after the other, and what they leave behind.
@@ -107,10 +111,17 @@ function onReloadSignal(started: Promise<Role>, manager: ServiceManager, log: Lo
   process.on('SIGHUP', () => void reload())
 }
 
-function onHandOverSignal(started: Promise<Role>, stop: () => void): void {
-  process.on('SIGUSR2', () => {
-    void started.then((role) => role.handOver?.()).then((handedOver) => handedOver && stop())
-  })
+function onHandOverSignal(
+  started: Promise<Role>,
+  handedOver: (successor: number) => Promise<void>,
+): void {
+  async function handOver(): Promise<void> {
+    const role = await started
+    const successor = await role.handOver?.()
+    if (successor !== undefined) await handedOver(successor)
+  }
+
+  process.on('SIGUSR2', () => void handOver())
 }
 
 async function stopWithin(role: Role, limitMs: number, log: Logger): Promise<number> {

@@ -56,7 +56,7 @@ export class Lifecycle {
   #operators: { status: HttpListener; metrics: HttpListener } | undefined
   #announced = false
   readonly #ready = Promise.withResolvers<void>()
-  #handingOver: Promise<boolean> | undefined
+  #handingOver: Promise<number | undefined> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(settings: GatewaySettings, parts: LifecycleParts) {
@@ -115,9 +115,9 @@ export class Lifecycle {
 
   /**
    * Starts a new process of the program as it is on disk now and gives it the listening sockets.
-   * True when it serves: this one should stop then. False when it did not come up: we go on.
+   * Its pid when it serves: this one should stop then. Undefined when it did not come up: we go on.
    */
-  handOver(): Promise<boolean> {
+  handOver(): Promise<number | undefined> {
     this.#handingOver ??= this.#handOver().finally(() => {
       this.#handingOver = undefined
     })
@@ -130,27 +130,30 @@ export class Lifecycle {
     return this.#stopped
   }
 
-  async #handOver(): Promise<boolean> {
+  async #handOver(): Promise<number | undefined> {
     const { acceptor, log } = this.#parts
     const operators = this.#operators
-    if (operators === undefined || this.#stopped !== undefined || !acceptor.listening) return false
+    if (operators === undefined || this.#stopped !== undefined || !acceptor.listening) {
+      return undefined
+    }
     const http = acceptor.servers.map((server) => ({ name: 'http', server }) as const)
+    let successor: number
     try {
-      const pid = await startSuccessor([
+      successor = await startSuccessor([
         ...http,
         { name: 'status', server: operators.status.server },
         { name: 'metrics', server: operators.metrics.server },
       ])
-      log.info({ successor: pid }, 'successor serves, handing over')
+      log.info({ successor }, 'successor serves, handing over')
     } catch (err) {
       log.error({ err }, 'hand-over failed, going on')
-      return false
+      return undefined
     }
     // Probes are for the successor from here on; it accepts from the same queues.
     operators.status.close()
     operators.metrics.close()
     acceptor.close()
-    return true
+    return successor
   }
 
   async #stop(): Promise<void> {

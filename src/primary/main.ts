@@ -39,8 +39,8 @@ export interface Gateway {
   readonly ready: Promise<void>
   /** Brings new settings into force; see Lifecycle. */
   reload(settings: GatewaySettings): Promise<void>
-  /** True when a new process has taken over: stop this one. */
-  handOver(): Promise<boolean>
+  /** The pid of a new process when it has taken over: stop this one. */
+  handOver(): Promise<number | undefined>
   /** Finishes what is under way, within the drain time-out, and ends the workers. Idempotent. */
   stop(): Promise<void>
 }
@@ -189,11 +189,11 @@ export async function runGateway(
       return lifecycle.reload(next)
     },
     async handOver() {
-      const handedOver = await lifecycle.handOver()
+      const successor = await lifecycle.handOver()
       // The data directory is the successor's.
       const keepers = [backup, health, names, memory]
-      if (handedOver) await Promise.all(keepers.map((keeper) => keeper.leave()))
-      return handedOver
+      if (successor !== undefined) await Promise.all(keepers.map((keeper) => keeper.leave()))
+      return successor
     },
     async stop() {
       controlApi?.close()

@@ -7,12 +7,19 @@ export interface ServiceManager {
   ready(status: string): void
   reloading(): void
   stopping(): void
+  /** The service is another process from now on. Resolves when the manager has heard it. */
+  handedOver(pid: number): Promise<void>
 }
 
 /** Three chances within the time that the watchdog allows. */
 const PINGS_PER_WATCHDOG = 3
 
-const NOBODY: ServiceManager = { ready: () => {}, reloading: () => {}, stopping: () => {} }
+const NOBODY: ServiceManager = {
+  ready() {},
+  reloading() {},
+  stopping() {},
+  async handedOver() {},
+}
 
 /**
  * Speaks to systemd when it listens (NOTIFY_SOCKET), to nobody otherwise. The watchdog (WATCHDOG_USEC)
@@ -26,24 +33,31 @@ export function createServiceManager(env: NodeJS.ProcessEnv, log: Logger): Servi
   const notify = createNotifier(env, log)
   const watchdogMs = Number(env['WATCHDOG_USEC'] ?? 0) / 1000
   if (watchdogMs > 0) {
-    notify(['WATCHDOG=1'])
-    setInterval(() => notify(['WATCHDOG=1']), watchdogMs / PINGS_PER_WATCHDOG).unref()
+    const ping = () => void notify(['WATCHDOG=1'])
+    ping()
+    setInterval(ping, watchdogMs / PINGS_PER_WATCHDOG).unref()
   }
-  // A gateway that took over from another one is the service's main process from now on.
-  const mainPid = env['READY_FD'] === undefined ? [] : [`MAINPID=${process.pid}`]
 
   return {
-    ready: (status) => notify(['READY=1', `STATUS=${status}`, ...mainPid]),
+    ready(status) {
+      void notify(['READY=1', `STATUS=${status}`])
+    },
     reloading() {
       const monotonicUsec = process.hrtime.bigint() / 1000n
-      notify(['RELOADING=1', `MONOTONIC_USEC=${monotonicUsec}`, 'STATUS=reloading'])
+      void notify(['RELOADING=1', `MONOTONIC_USEC=${monotonicUsec}`, 'STATUS=reloading'])
     },
-    stopping: () => notify(['STOPPING=1', 'STATUS=draining']),
+    stopping() {
+      void notify(['STOPPING=1', 'STATUS=draining'])
+    },
+    handedOver: (pid) => notify([`MAINPID=${pid}`]),
   }
 }
 
-/** Sends messages one after the other, in order. What can't be sent is logged once. */
-function createNotifier(env: NodeJS.ProcessEnv, log: Logger): (fields: string[]) => void {
+/**
+ * Sends messages one after the other, in order; each resolves when it has been heard, as
+ * `systemd-notify` waits for that. What can't be sent is logged once.
+ */
+function createNotifier(env: NodeJS.ProcessEnv, log: Logger): (fields: string[]) => Promise<void> {
   const { NOTIFY_SOCKET, PATH } = env
   let queue = Promise.resolve()
   let complained = false
@@ -71,5 +85,6 @@ function createNotifier(env: NodeJS.ProcessEnv, log: Logger): (fields: string[])
 
   return (fields) => {
     queue = queue.then(() => send(fields))
+    return queue
   }
 }

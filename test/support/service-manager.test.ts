@@ -39,11 +39,12 @@ suite('the service manager', () => {
     assert.deepEqual(lines, [])
   })
 
-  test('learns of its new main process from a successor', async (t) => {
+  test('knows the new main process before the old one may go', async (t) => {
     const { env, messages } = await fakeSystemd(t)
-    createServiceManager({ ...env, READY_FD: '5' }, logInto([])).ready('ready')
-    await until(async () => (await messages()).length === 1)
-    assert.deepEqual(await messages(), [`READY=1 STATUS=ready MAINPID=${process.pid}`])
+    const manager = createServiceManager(env, logInto([]))
+    manager.ready('ready')
+    await manager.handedOver(4711)
+    assert.deepEqual(await messages(), ['READY=1 STATUS=ready', 'MAINPID=4711'])
   })
 
   test('that can not be reached is logged once and harms nobody', async () => {

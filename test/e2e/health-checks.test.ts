@@ -37,16 +37,16 @@ function upstream(nodes: readonly UpstreamNode[], more: object): object {
   return { type: 'roundrobin', nodes: weights, ...more }
 }
 
-/** Takes `count` requests one after the other; which node answered each, with its status. */
+/** Which node answered each of `count` requests, with its status. */
 async function ask(gateway: Gateway, path: string, count: number): Promise<string[]> {
-  const answers: string[] = []
-  for (let n = 0; n < count; n++) {
+  const one = async () => {
     // A new connection each, so that all workers get some.
     const response = await fetch(gateway.url + path, { headers: { connection: 'close' } })
-    answers.push(`${response.headers.get('x-node')} ${response.status}`)
     await response.arrayBuffer()
+    return `${response.headers.get('x-node')} ${response.status}`
   }
-  return answers
+  // At once: on a busy machine an ejection is over before the last of a row.
+  return Promise.all(Array.from({ length: count }, one))
 }
 
 /**

@@ -17,7 +17,7 @@ export class RequestAbortedError extends GatewayError {
 }
 
 /** Other bodies have all the memory that there is for them: answered with 503. */
-export class BodyMemoryError extends GatewayError {
+class BodyMemoryError extends GatewayError {
   constructor() {
     super('GW_REQUEST_NO_MEMORY', 'no memory is left to hold the request body')
   }

@@ -47,7 +47,10 @@ function compileField(value: unknown, depth: number): Reader {
   if (typeof value === 'string') {
     if (!value.startsWith('$')) return () => value
     const name = value.slice(1)
-    return name === 'request_body' ? (_request, bodies) => bodies.request : compileVariable(name)
+    if (name === 'request_body') return (_request, bodies) => bodies.request
+    // The only variable that is a number, as in APISIX: those who read logs have it as one.
+    if (name === 'status') return ({ status }) => (status === 0 ? undefined : status)
+    return compileVariable(name)
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return () => value
   return compileLogFormat(value as Record<string, unknown>, depth + 1)

@@ -25,6 +25,13 @@ suite('log formats', () => {
     })
   })
 
+  test('the status is a number, if there is one', () => {
+    const format = compileLogFormat({ response: { status: '$status' } })
+    const statusOf = (status: number) => JSON.stringify(format(requestContext({ status }), BODIES))
+    assert.equal(statusOf(404), '{"response":{"status":404}}')
+    assert.equal(statusOf(0), '{"response":{}}')
+  })
+
   test('five levels are taken, six are refused', () => {
     const nested = (depth: number): Record<string, unknown> =>
       depth === 0 ? {} : { next: nested(depth - 1) }

@@ -27,6 +27,8 @@ export interface ConsumerFacts {
 export interface UpstreamFacts {
   /** `host:port` of every attempt, in order. */
   readonly nodes: readonly string[]
+  /** Name that the address of the last of them was looked up by; undefined if it needed none. */
+  readonly lastName?: string | undefined
   /** Status of every attempt that was answered, in order; 502 or 504 for one that failed. */
   readonly statuses: readonly number[]
   /** From the first attempt to the response head; undefined while there is none. */

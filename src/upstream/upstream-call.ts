@@ -85,7 +85,7 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
     this.#answered = true
     this.#setup.observer?.onResponse?.(this.#node, status)
     this.#measure(false)
-    this.#request.attempts?.noteAttempt(this.#node.address, status)
+    this.#noteAttempt(status)
     this.#sink.onHead(status, reason, headers)
   }
 
@@ -131,7 +131,12 @@ export class UpstreamCall implements PendingRequest, ResponseSink {
       observer?.onFailure?.(this.#node, failure)
       if (!this.#answered) this.#measure(true)
     }
-    if (!this.#answered) this.#request.attempts?.noteAttempt(this.#node.address, statusOf(failure))
+    if (!this.#answered) this.#noteAttempt(statusOf(failure))
+  }
+
+  #noteAttempt(status: number): void {
+    const { address, name } = this.#node
+    this.#request.attempts?.noteAttempt(address, status, name)
   }
 
   /** A reused connection may have been closed just when we sent: that is no fault of the node. */

@@ -32,8 +32,11 @@ export interface UpstreamConfig extends NodeSetConfig {
 
 /** Hears of the attempts of one request. */
 export interface AttemptRecorder {
-  /** An attempt at `node` (`host:port`) was answered with `status`, or failed: 502, 503 or 504. */
-  noteAttempt(node: string, status: number): void
+  /**
+   * An attempt at `node` (`host:port`) was answered with `status`, or failed: 502, 503 or 504. `name`:
+   * what its address was looked up by.
+   */
+  noteAttempt(node: string, status: number, name: string | undefined): void
 }
 
 /** A request for an upstream, without the fields that belong to a connection. */

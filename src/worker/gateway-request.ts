@@ -215,9 +215,9 @@ export class GatewayRequest implements Identified {
   }
 
   /** Hears of each attempt. One that no plugin and no header will tell of is not written down. */
-  noteAttempt(node: string, status: number): void {
+  noteAttempt(node: string, status: number, name: string | undefined): void {
     if (this.recording || status >= 500 || this.#upstream !== undefined) {
-      this.upstreamRecord.noteAttempt(node, status)
+      this.upstreamRecord.noteAttempt(node, status, name)
     }
   }
 

@@ -4,6 +4,7 @@ import type { UpstreamFacts } from '../model/request-context.ts'
 export class UpstreamRecord implements UpstreamFacts {
   readonly nodes: string[] = []
   readonly statuses: number[] = []
+  lastName: string | undefined
   headerMs: number | undefined
   responseMs: number | undefined
   bytesReceived = 0
@@ -14,8 +15,9 @@ export class UpstreamRecord implements UpstreamFacts {
     this.#startedAt = performance.now()
   }
 
-  noteAttempt(node: string, status: number): void {
+  noteAttempt(node: string, status: number, name: string | undefined): void {
     this.nodes.push(node)
+    this.lastName = name
     this.statuses.push(status)
   }
 

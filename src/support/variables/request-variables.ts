@@ -66,7 +66,7 @@ export const REQUEST_VARIABLES: ReadonlyMap<string, TextReader> = new Map<string
     upstream_bytes_received: (request) => String(request.upstream.bytesReceived),
     balancer_ip: (request) => splitNode(request)[0],
     balancer_port: (request) => splitNode(request)[1],
-    upstream_unresolved_host: (request) => splitNode(request)[0],
+    upstream_unresolved_host: (request) => request.upstream.lastName ?? splitNode(request)[0],
 
     msec: () => seconds(Date.now()),
     time_iso8601: () => isoTime(new Date()),

@@ -94,6 +94,8 @@ const cases: [name: string, facts: RequestFacts, expected: string | undefined][]
   ['upstream_response_length', { upstream }, '42'],
   ['balancer_ip', { upstream }, '2001:db8::1'],
   ['balancer_port', { upstream }, '8080'],
+  ['upstream_unresolved_host', { upstream }, '2001:db8::1'],
+  ['upstream_unresolved_host', { upstream: { ...upstream, lastName: 'a.test' } }, 'a.test'],
   ['balancer_ip', {}, undefined],
   ['left_by_a_plugin', { variables: { left_by_a_plugin: '1' } }, '1'],
   ['uri_param_id', { variables: { uri_param_id: '7' } }, '7'],

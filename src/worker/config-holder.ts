@@ -59,7 +59,7 @@ export function createConfigHolder(
       }
       case 'snapshot-chunk':
         for (const body of message.bodies) {
-          staging?.table.load(message.kind, body, secretsIn(message, body))
+          staging?.table.load(message.kind, body, secretsIn(message, body), current)
         }
         return undefined
       case 'snapshot-end':
@@ -95,7 +95,7 @@ export function createConfigHolder(
     const table = new RouteTable(present.group, to, factory, plugins, routerMode)
     const slice = new TimeSlice()
     for (const [kind, body, values] of present.objectsAfter(changes, secrets)) {
-      table.load(kind, body, values)
+      table.load(kind, body, values, present)
       if (slice.due) await slice.pause()
     }
     return table

@@ -27,6 +27,12 @@ import { UpstreamCell } from './upstream-cell.ts'
 import type { CertificateLookup, ClientCertificate } from './upstream-config.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
 
+/** An object as it is served. */
+interface Version {
+  readonly body: ResourceBody
+  readonly secrets: readonly SecretValue[] | undefined
+}
+
 interface ServiceEntry {
   readonly cell: UpstreamCell
   hosts: readonly string[]
@@ -51,6 +57,8 @@ export class RouteTable {
   /** plugin_configs and consumer_groups that have been compiled, as `kind/id`. */
   readonly #pluginOwners = new Set<string>()
   readonly #quarantine = new Map<string, Quarantined>()
+  /** Of quarantined objects, what is served instead; by `kind/id`. */
+  readonly #lastGood = new Map<string, Version>()
   /** What the envelopes in an object's fields hold, by `kind/id`; few objects have any. */
   readonly #secrets = new Map<string, readonly SecretValue[]>()
 
@@ -94,12 +102,23 @@ export class RouteTable {
     )
   }
 
-  /** Adds an object of the revision that the table was created at; call in LOAD_ORDER. */
-  load(kind: ResourceKind, body: ResourceBody, secrets?: readonly SecretValue[]): void {
+  /**
+   * Adds an object of the revision that the table was created at; call in LOAD_ORDER. For one that
+   * can't be compiled, what the table before this one serves goes on.
+   */
+  load(
+    kind: ResourceKind,
+    body: ResourceBody,
+    secrets?: readonly SecretValue[],
+    before?: RouteTable,
+  ): void {
     this.#state.load(kind, body)
     const id = resourceId(kind, body)
     this.#keepSecrets(kind, id, secrets)
     this.#compile(kind, id, body)
+    if (before === undefined || !this.#quarantine.has(secretsKey(kind, id))) return
+    const served = before.#served(kind, id)
+    if (served !== undefined) this.#goOnWith(served, kind, id, body)
   }
 
   /** All objects as they would be after these changes, in LOAD_ORDER; a copy, safe to pause in. */
@@ -126,11 +145,21 @@ export class RouteTable {
    * @throws ProtocolError when the delta does not fit (see ConfigState); nothing is compiled then.
    */
   apply(delta: Delta, secrets: SecretsByObject = {}): void {
+    const served = new Map(
+      delta.changes.map(({ kind, id }) => [secretsKey(kind, id), this.#served(kind, id)]),
+    )
     this.#state.apply(delta)
     for (const change of inDependencyOrder(delta.changes)) {
-      this.#keepSecrets(change.kind, change.id, secrets[secretsKey(change.kind, change.id)])
-      if (change.op === 'put') this.#compile(change.kind, change.id, change.body)
-      else this.#remove(change.kind, change.id)
+      const { kind, id } = change
+      const key = secretsKey(kind, id)
+      this.#keepSecrets(kind, id, secrets[key])
+      if (change.op === 'put') {
+        this.#compile(kind, id, change.body)
+        const before = served.get(key)
+        if (before !== undefined && this.#quarantine.has(key)) this.#lastGood.set(key, before)
+      } else {
+        this.#remove(kind, id)
+      }
     }
   }
 
@@ -140,6 +169,29 @@ export class RouteTable {
     for (const { cell } of this.#services.values()) cell.clear()
     for (const cell of this.#upstreams.values()) cell.clear()
     this.plugins.stop()
+  }
+
+  #served(kind: ResourceKind, id: string): Version | undefined {
+    const key = secretsKey(kind, id)
+    if (this.#quarantine.has(key)) return this.#lastGood.get(key)
+    const body = this.#state.get(kind, id)
+    return body && { body, secrets: this.#secrets.get(key) }
+  }
+
+  /** Compiles an earlier version of an object that stays in quarantine as it is wanted. */
+  #goOnWith(served: Version, kind: ResourceKind, id: string, wanted: ResourceBody): void {
+    const key = secretsKey(kind, id)
+    const refused = this.#quarantine.get(key)
+    const secrets = this.#secrets.get(key)
+    this.#keepSecrets(kind, id, served.secrets)
+    this.#compile(kind, id, served.body)
+    const serves = !this.#quarantine.has(key)
+    this.#keepSecrets(kind, id, secrets)
+    this.#references.set(key, targetsOf(kind, this.#opened(key, wanted)))
+    if (refused === undefined) return
+    const { unguarded: _, ...guarded } = refused
+    this.#quarantine.set(key, serves ? guarded : refused)
+    if (serves) this.#lastGood.set(key, served)
   }
 
   /** The object with its secrets in plain text: never stored, never logged. */
@@ -159,6 +211,7 @@ export class RouteTable {
     try {
       this.#compileKind(kind, id, body)
       this.#quarantine.delete(key)
+      this.#lastGood.delete(key)
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const reason = hideSecrets(error.message, this.#secrets.get(key))
@@ -303,6 +356,7 @@ export class RouteTable {
   #remove(kind: ResourceKind, id: string): void {
     const key = `${kind}/${id}`
     this.#quarantine.delete(key)
+    this.#lastGood.delete(key)
     this.#references.set(key, [])
     if (kind === 'routes') {
       this.#router.delete(id)

@@ -34,7 +34,15 @@ function createTable(...objects: [ResourceKind, ResourceBody][]) {
     table.apply({ to: { epoch, revision: revision + 1, digest: digest.toString() }, changes })
   }
   const find = (path: string, host = 'any') => table.router.match({ method: 'GET', host, path })
-  return { table, clients, apply, find }
+  /** Another table of the next revision, as large changes and snapshots have it. */
+  function rebuild(from: RouteTable, ...changes: Change[]): RouteTable {
+    const next = new RouteTable('default', { epoch: 'e', revision: 9 }, factory, NO_SERVICES)
+    for (const [kind, body, secrets] of from.objectsAfter(changes)) {
+      next.load(kind, body, secrets, from)
+    }
+    return next
+  }
+  return { table, clients, apply, find, rebuild }
 }
 
 const put = (kind: ResourceKind, body: ResourceBody): Change => ({
@@ -128,6 +136,32 @@ suite('RouteTable', () => {
     apply(put('routes', { id: '1', uri: '/a', host: '*b*', upstream: upstream(2) }))
     assert.equal(table.quarantined[0]?.id, '1')
     assert.ok(find('/a')?.upstream.current)
+  })
+
+  test('built anew, it goes on with the last good version of what is refused', () => {
+    const good = { id: '1', uri: '/a', upstream: upstream(1) }
+    const refused = { id: '1', uri: '/b', host: '*b*', upstream: upstream(2) }
+    const { table, apply, rebuild } = createTable(
+      ['routes', good],
+      ['routes', { ...good, id: '2' }],
+    )
+    const found = (of: RouteTable) => {
+      const match = of.router.match({ method: 'GET', host: 'any', path: '/a' })
+      return [match?.facts.id, of.quarantined.map(({ id }) => id).join()]
+    }
+    apply(remove('routes', '2'))
+    const atOnce = rebuild(table, put('routes', refused))
+    assert.deepEqual(found(atOnce), ['1', '1'], 'refused by the change that builds it')
+    apply(put('routes', refused))
+    const later = rebuild(table)
+    assert.deepEqual(found(later), ['1', '1'], 'refused before')
+    const again = rebuild(rebuild(later))
+    assert.deepEqual(found(again), ['1', '1'], 'over several tables')
+    assert.equal(again.mark.digest, table.mark.digest, 'its digest is of what is wanted')
+    const mended = rebuild(again, put('routes', { ...good, uri: '/a', name: 'mended' }))
+    assert.deepEqual(found(mended), ['1', ''])
+    const gone = rebuild(again, remove('routes', '1'))
+    assert.deepEqual(found(gone), [undefined, ''])
   })
 
   test('applies a revision of several objects in whatever order they come', () => {

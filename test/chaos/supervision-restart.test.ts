@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { HANGS } from '../helpers/deadly-routes.ts'
 import { endProcess } from '../helpers/process.ts'
 import {
   allServe,
@@ -58,7 +59,7 @@ suite('a worker that hangs right after its start, and whose primary is killed', 
     const dataDir = await temporaryFolder(t)
     const env = { ...WITH_DEADLY, HOLDFAST_DRAIN_TIMEOUT_MS: '1000' }
     const gateway = await startGateway(t, { databaseUrl, dataDir, env, untilListening: false })
-    await until(async () => (await gateway.sync()).revision !== null)
+    await until(() => gateway.stderr().split(HANGS).length > 2)
     const pids = (await workersOf(gateway)).map(({ pid }) => pid)
     t.after(() => pids.forEach(endProcess))
     gateway.child.kill('SIGKILL')

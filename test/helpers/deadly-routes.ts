@@ -1,8 +1,13 @@
 /**
  * Preloaded into a gateway's workers by tests (`NODE_OPTIONS=--import`): a route whose `desc` says
- * `crash` ends the worker that receives it, one that says `hang` stalls its event loop.
+ * `crash` ends the worker that receives it, one that says `hang` stalls its event loop, which is said on
+ * stderr.
  */
 import cluster from 'node:cluster'
+import { writeSync } from 'node:fs'
+
+/** What a worker says on stderr before it hangs. */
+export const HANGS = 'hangs from now on'
 
 if (cluster.isWorker) {
   process.on('message', (message: unknown) => {
@@ -13,6 +18,7 @@ if (cluster.isWorker) {
 }
 
 function hang(): never {
+  writeSync(2, `${HANGS}\n`)
   for (;;) {
     // Until somebody kills the process.
   }

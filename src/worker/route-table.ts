@@ -1,20 +1,13 @@
-import { ConfigState } from '../model/config-state.ts'
 import { ConfigError, GatewayError } from '../model/errors.ts'
 import type { Quarantined } from '../model/ipc.ts'
 import type { ResourceBody, ResourceKind } from '../model/resource-kind.ts'
 import { referencesOf } from '../model/resource-references.ts'
 import type { Change, Delta, RevisionMark } from '../model/revision.ts'
 import type { RouterMode } from '../model/routing.ts'
-import {
-  hideSecrets,
-  type SecretsByObject,
-  type SecretValue,
-  secretsKey,
-  withSecrets,
-} from '../model/secret-value.ts'
-import { LOAD_ORDER, resourceId } from '../model/snapshot.ts'
+import { type SecretsByObject, type SecretValue, secretsKey } from '../model/secret-value.ts'
 import { createRouter, type Router } from '../routing/router.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { ConfigObjects, isUnseen, openVersion, type Version } from './config-objects.ts'
 import { inDependencyOrder } from './dependency-order.ts'
 import { matchRule } from './match-rule.ts'
 import type { PluginOwner } from './plugins/plugin-configurator.ts'
@@ -26,12 +19,6 @@ import type { StoredRoute, StoredService, StoredUpstream } from './stored-object
 import { UpstreamCell } from './upstream-cell.ts'
 import type { CertificateLookup, ClientCertificate } from './upstream-config.ts'
 import type { UpstreamFactory } from './upstream-factory.ts'
-
-/** An object as it is served. */
-interface Version {
-  readonly body: ResourceBody
-  readonly secrets: readonly SecretValue[] | undefined
-}
 
 interface ServiceEntry {
   readonly cell: UpstreamCell
@@ -46,7 +33,7 @@ interface ServiceEntry {
  */
 export class RouteTable {
   readonly plugins: PluginTable
-  readonly #state: ConfigState
+  readonly #objects: ConfigObjects
   readonly #factory: UpstreamFactory
   readonly #router: Router<RoutePlan>
   readonly #upstreams = new Map<string, UpstreamCell>()
@@ -56,11 +43,6 @@ export class RouteTable {
   readonly #references = new ReferenceIndex()
   /** plugin_configs and consumer_groups that have been compiled, as `kind/id`. */
   readonly #pluginOwners = new Set<string>()
-  readonly #quarantine = new Map<string, Quarantined>()
-  /** Of quarantined objects, what is served instead; by `kind/id`. */
-  readonly #lastGood = new Map<string, Version>()
-  /** What the envelopes in an object's fields hold, by `kind/id`; few objects have any. */
-  readonly #secrets = new Map<string, readonly SecretValue[]>()
 
   constructor(
     group: string,
@@ -69,7 +51,7 @@ export class RouteTable {
     plugins: PluginServices,
     routerMode?: RouterMode,
   ) {
-    this.#state = new ConfigState(group, at)
+    this.#objects = new ConfigObjects(group, at)
     this.#factory = factory
     this.#router = createRouter<RoutePlan>({ mode: routerMode })
     this.plugins = new PluginTable(plugins, {
@@ -79,11 +61,11 @@ export class RouteTable {
   }
 
   get group(): string {
-    return this.#state.group
+    return this.#objects.group
   }
 
   get mark(): RevisionMark {
-    return this.#state.mark
+    return this.#objects.mark
   }
 
   get router(): Router<RoutePlan> {
@@ -91,7 +73,7 @@ export class RouteTable {
   }
 
   get quarantined(): Quarantined[] {
-    return [...this.#quarantine.values()]
+    return this.#objects.quarantined
   }
 
   /** How many objects applying this delta may compile: the changed ones and what refers to them. */
@@ -112,32 +94,17 @@ export class RouteTable {
     secrets?: readonly SecretValue[],
     before?: RouteTable,
   ): void {
-    this.#state.load(kind, body)
-    const id = resourceId(kind, body)
-    this.#keepSecrets(kind, id, secrets)
-    this.#compile(kind, id, body)
-    if (before === undefined || !this.#quarantine.has(secretsKey(kind, id))) return
-    const served = before.#served(kind, id)
-    if (served !== undefined) this.#goOnWith(served, kind, id, body)
+    const id = this.#objects.load(kind, body, secrets)
+    this.#compile(kind, id)
+    if (before === undefined || !this.#objects.isQuarantined(kind, id)) return
+    const served = before.#objects.served(kind, id)
+    if (served === undefined || this.#tryCompile(kind, id, served) !== undefined) return
+    this.#objects.goOnWith(kind, id, served)
   }
 
   /** All objects as they would be after these changes, in LOAD_ORDER; a copy, safe to pause in. */
-  *objectsAfter(
-    changes: readonly Change[],
-    secrets: SecretsByObject = {},
-  ): Generator<[ResourceKind, ResourceBody, readonly SecretValue[] | undefined]> {
-    const changed = new Set(changes.map(({ kind, id }) => `${kind}/${id}`))
-    const before = LOAD_ORDER.map((kind) => [...this.#state.collection(kind)])
-    for (const [index, kind] of LOAD_ORDER.entries()) {
-      for (const [id, body] of before[index] ?? []) {
-        const key = secretsKey(kind, id)
-        if (!changed.has(key)) yield [kind, body, this.#secrets.get(key)]
-      }
-      for (const change of changes) {
-        if (change.op !== 'put' || change.kind !== kind) continue
-        yield [kind, change.body, secrets[secretsKey(kind, change.id)]]
-      }
-    }
+  objectsAfter(changes: readonly Change[], secrets?: SecretsByObject) {
+    return this.#objects.after(changes, secrets)
   }
 
   /**
@@ -145,20 +112,16 @@ export class RouteTable {
    * @throws ProtocolError when the delta does not fit (see ConfigState); nothing is compiled then.
    */
   apply(delta: Delta, secrets: SecretsByObject = {}): void {
-    const served = new Map(
-      delta.changes.map(({ kind, id }) => [secretsKey(kind, id), this.#served(kind, id)]),
+    const before = new Map(
+      delta.changes.map(({ kind, id }) => [secretsKey(kind, id), this.#objects.served(kind, id)]),
     )
-    this.#state.apply(delta)
-    for (const change of inDependencyOrder(delta.changes)) {
-      const { kind, id } = change
-      const key = secretsKey(kind, id)
-      this.#keepSecrets(kind, id, secrets[key])
-      if (change.op === 'put') {
-        this.#compile(kind, id, change.body)
-        const before = served.get(key)
-        if (before !== undefined && this.#quarantine.has(key)) this.#lastGood.set(key, before)
-      } else {
-        this.#remove(kind, id)
+    this.#objects.apply(delta, secrets)
+    for (const { op, kind, id } of inDependencyOrder(delta.changes)) {
+      if (op === 'put') this.#compile(kind, id)
+      else this.#remove(kind, id)
+      const served = before.get(secretsKey(kind, id))
+      if (served !== undefined && this.#objects.isQuarantined(kind, id)) {
+        this.#objects.goOnWith(kind, id, served)
       }
     }
   }
@@ -171,72 +134,44 @@ export class RouteTable {
     this.plugins.stop()
   }
 
-  #served(kind: ResourceKind, id: string): Version | undefined {
-    const key = secretsKey(kind, id)
-    if (this.#quarantine.has(key)) return this.#lastGood.get(key)
-    const body = this.#state.get(kind, id)
-    return body && { body, secrets: this.#secrets.get(key) }
-  }
-
-  /** Compiles an earlier version of an object that stays in quarantine as it is wanted. */
-  #goOnWith(served: Version, kind: ResourceKind, id: string, wanted: ResourceBody): void {
-    const key = secretsKey(kind, id)
-    const refused = this.#quarantine.get(key)
-    const secrets = this.#secrets.get(key)
-    this.#keepSecrets(kind, id, served.secrets)
-    this.#compile(kind, id, served.body)
-    const serves = !this.#quarantine.has(key)
-    this.#keepSecrets(kind, id, secrets)
-    this.#references.set(key, targetsOf(kind, this.#opened(key, wanted)))
-    if (refused === undefined) return
-    const { unguarded: _, ...guarded } = refused
-    this.#quarantine.set(key, serves ? guarded : refused)
-    if (serves) this.#lastGood.set(key, served)
-  }
-
-  /** The object with its secrets in plain text: never stored, never logged. */
-  #opened(key: string, body: ResourceBody): ResourceBody {
-    return withSecrets(body, this.#secrets.get(key))
-  }
-
-  #keepSecrets(kind: ResourceKind, id: string, secrets: readonly SecretValue[] | undefined): void {
-    if (secrets === undefined) this.#secrets.delete(secretsKey(kind, id))
-    else this.#secrets.set(secretsKey(kind, id), secrets)
-  }
-
-  #compile(kind: ResourceKind, id: string, stored: ResourceBody): void {
-    const key = secretsKey(kind, id)
-    const body = this.#opened(key, stored)
-    this.#references.set(key, targetsOf(kind, body))
-    try {
-      this.#compileKind(kind, id, body)
-      this.#quarantine.delete(key)
-      this.#lastGood.delete(key)
-    } catch (error) {
-      if (!(error instanceof GatewayError)) throw error
-      const reason = hideSecrets(error.message, this.#secrets.get(key))
+  /** Compiles an object as it is wanted. */
+  #compile(kind: ResourceKind, id: string): void {
+    const wanted = this.#objects.wanted(kind, id)
+    if (wanted === undefined) return
+    this.#references.set(`${kind}/${id}`, targetsOf(kind, openVersion(wanted)))
+    const error = this.#tryCompile(kind, id, wanted)
+    if (error === undefined) {
+      this.#objects.accept(kind, id)
+    } else {
       const unguarded = kind === 'global_rules' && !this.plugins.runsGlobalRule(id)
-      this.#quarantine.set(key, { kind, id, reason, ...(unguarded && { unguarded }) })
+      const reason = error.message
+      this.#objects.refuse({ kind, id, reason, ...(unguarded && { unguarded }) })
     }
   }
 
-  #compileKind(kind: ResourceKind, id: string, body: ResourceBody): void {
+  #tryCompile(kind: ResourceKind, id: string, version: Version): GatewayError | undefined {
+    try {
+      this.#compileKind(kind, id, version)
+      return undefined
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      return error
+    }
+  }
+
+  #compileKind(kind: ResourceKind, id: string, version: Version): void {
+    const body = openVersion(version)
     if (kind === 'routes') this.#compileRoute(id, body)
     else if (kind === 'services') this.#compileService(id, body)
     else if (kind === 'upstreams') this.#compileUpstream(id, body)
-    else if (kind === 'consumers') this.#compileConsumer(id, body)
-    else if (kind === 'credentials') this.plugins.putCredential(id, body, this.#isUnseen(kind, id))
+    else if (kind === 'consumers') this.#compileConsumer(id, body, isUnseen(version))
+    else if (kind === 'credentials') this.plugins.putCredential(id, body, isUnseen(version))
     else if (kind === 'global_rules') this.plugins.putGlobalRule(id, body)
     else if (kind === 'plugin_metadata') this.plugins.putMetadata(id, body)
     else if (kind === 'ssls') this.#compileOwners(`ssls/${id}`)
     else if (kind === 'plugin_configs' || kind === 'consumer_groups') {
       this.#compilePluginOwner(kind, id, body)
     }
-  }
-
-  /** Its author has not seen all of it: values of secret managers are in it. */
-  #isUnseen(kind: ResourceKind, id: string): boolean {
-    return this.#secrets.get(secretsKey(kind, id))?.some(({ managed }) => managed) ?? false
   }
 
   /** An object that only holds plugins for others. */
@@ -248,9 +183,9 @@ export class RouteTable {
     this.#compileOwners(key)
   }
 
-  #compileConsumer(id: string, body: ResourceBody): void {
+  #compileConsumer(id: string, body: ResourceBody, unseen: boolean): void {
     this.#mustHave('consumer_groups', 'group_id', body['group_id'])
-    this.plugins.putConsumer(id, body, this.#isUnseen('consumers', id))
+    this.plugins.putConsumer(id, body, unseen)
     // Its credentials carry its labels and group.
     this.#compileOwners(`consumers/${id}`)
   }
@@ -339,8 +274,8 @@ export class RouteTable {
   }
 
   readonly #findCertificate: CertificateLookup = (id) => {
-    const body = this.#state.get('ssls', id)
-    return body && (this.#opened(secretsKey('ssls', id), body) as ClientCertificate)
+    const wanted = this.#objects.wanted('ssls', id)
+    return wanted && (openVersion(wanted) as ClientCertificate)
   }
 
   #createUpstream(body: StoredUpstream, owner: string): Upstream {
@@ -355,8 +290,7 @@ export class RouteTable {
 
   #remove(kind: ResourceKind, id: string): void {
     const key = `${kind}/${id}`
-    this.#quarantine.delete(key)
-    this.#lastGood.delete(key)
+    this.#objects.accept(kind, id)
     this.#references.set(key, [])
     if (kind === 'routes') {
       this.#router.delete(id)
@@ -395,8 +329,7 @@ export class RouteTable {
   #compileOwners(target: string): void {
     for (const owner of [...this.#references.ownersOf(target)]) {
       const [kind, id] = splitKey(owner)
-      const body = this.#state.get(kind, id)
-      if (body !== undefined) this.#compile(kind, id, body)
+      this.#compile(kind, id)
     }
   }
 

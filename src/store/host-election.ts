@@ -10,9 +10,10 @@ import { leftBehindError, noteServer, overtakenBy, type ServerLine } from './ser
 
 /**
  * How long a usable host waits for the others to answer: one before it in the list goes first, and
- * one of a newer timeline proves that it was left behind.
+ * one of a newer timeline proves that it was left behind. What is written to such a one is lost, so
+ * the others get the time that a busy machine takes; those that refuse are not waited for.
  */
-const ORDER_GRACE_MS = 200
+const ORDER_GRACE_MS = 1_000
 
 /** What a server says it is. */
 export interface HostRole {

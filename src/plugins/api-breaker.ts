@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { FIELD_NAME, toFieldValue } from '../support/header-fields.ts'
 import { monotonicMs } from '../support/monotonic.ts'
 import { compileTemplate, textsNeedBody } from '../support/variables/template.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { equalSecrets } from '../support/equal-secrets.ts'
 import { fieldValue, removeField } from '../support/header-fields.ts'
 import { type ConsumerEntry, definePlugin, type PluginHost } from './contract.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValue } from '../support/header-fields.ts'
 import { definePlugin } from './contract.ts'
 

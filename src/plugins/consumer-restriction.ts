@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { HTTP_METHODS } from '../model/schemas/fragments.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { equalSecrets } from '../support/equal-secrets.ts'
 import { FIELD_NAME, fieldValue } from '../support/header-fields.ts'
 import { definePlugin, type Reply } from './contract.ts'

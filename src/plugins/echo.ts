@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { removeField, setField, toFieldValue } from '../support/header-fields.ts'
 import { type BodyFilter, definePlugin, type RawHeaders } from './contract.ts'
 import { checkFieldName, checkFieldValue, OWN_RESPONSE_FIELDS } from './rewriting/field-checks.ts'

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import {
   compileExpression,
   type Expression,

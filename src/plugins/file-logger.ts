@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { checkExpression, compileExpression } from '../support/expression/expression.ts'
 import { definePlugin, type PluginHost, type RequestContext } from './contract.ts'
 import { LogEntries } from './logging/log-entries.ts'

@@ -1,5 +1,5 @@
 import { constants, createGzip, gzipSync } from 'node:zlib'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { acceptsCoding } from './compression/accept-encoding.ts'
 import {
   announceEncoding,

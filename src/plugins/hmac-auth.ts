@@ -5,7 +5,8 @@ import {
   type KeyObject,
   timingSafeEqual,
 } from 'node:crypto'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { equalSecrets } from '../support/equal-secrets.ts'
 import { fieldValue, fieldValues, fromFieldValue, removeField } from '../support/header-fields.ts'
 import {

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { compileIpSet } from '../support/ip-set.ts'
 import { definePlugin, type Reply } from './contract.ts'
 

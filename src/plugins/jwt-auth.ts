@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { isSecretReference } from '../model/secret-reference.ts'
 import { fieldValue, removeField } from '../support/header-fields.ts'
 import { onlyValue, withoutArgument } from '../support/query-arguments.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValue, fromFieldValue, removeField } from '../support/header-fields.ts'
 import { onlyValue, withoutArgument } from '../support/query-arguments.ts'
 import { definePlugin, type RequestContext } from './contract.ts'

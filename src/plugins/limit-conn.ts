@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { QuotaPlace } from '../model/quota.ts'
+import { Type } from '../model/schema-builder.ts'
 import { compileKeyTemplate } from '../support/variables/template.ts'
 import { definePlugin, type Reply, type RequestContext } from './contract.ts'
 import { holdBack } from './limits/hold-back.ts'

@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { WindowVerdict } from '../model/quota.ts'
+import { Type } from '../model/schema-builder.ts'
 import { FIELD_NAME } from '../support/header-fields.ts'
 import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import { compileKeyTemplate } from '../support/variables/template.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { definePlugin, type Reply } from './contract.ts'
 import { holdBack } from './limits/hold-back.ts'
 import { answerFailure, rejection } from './limits/limit-failure.ts'

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { toFieldValue } from '../support/header-fields.ts'
 import { MAX_TIMER_MS } from '../support/max-timer.ts'
 import { compileTemplate, type Template, textsNeedBody } from '../support/variables/template.ts'

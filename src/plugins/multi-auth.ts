@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import {
   definePlugin,
   type NestedPlugin,

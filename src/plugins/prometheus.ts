@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { REQUEST_METRIC_LABELS } from '../model/metrics.ts'
+import { Type } from '../model/schema-builder.ts'
 import { definePlugin, type RequestContext } from './contract.ts'
 import {
   type DisabledLabels,

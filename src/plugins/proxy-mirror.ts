@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { definePlugin, type PluginHost, type RequestContext } from './contract.ts'
 
 /** A larger body is not mirrored: it would have to be held in memory. */

@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import type { RegexMatch } from '../support/regex/regex.ts'
 import { compileTemplate, textsNeedBody } from '../support/variables/template.ts'
 import { definePlugin, type RequestContext } from './contract.ts'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValues } from '../support/header-fields.ts'
 import { compileIpSet } from '../support/ip-set.ts'
 import { compileVariable, needsBody } from '../support/variables/variable.ts'

@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValue, toFieldValue } from '../support/header-fields.ts'
 import { textsNeedBody } from '../support/variables/template.ts'
 import { compileVariable } from '../support/variables/variable.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { Host } from '../model/schemas/fragments.ts'
 import { fieldValue } from '../support/header-fields.ts'
 import { definePlugin, type Reply } from './contract.ts'

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { FIELD_NAME, fieldValue, setField } from '../support/header-fields.ts'
 import { definePlugin } from './contract.ts'
 

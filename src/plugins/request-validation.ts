@@ -1,6 +1,6 @@
 import { Ajv, type ValidateFunction } from 'ajv'
-import Type from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValues } from '../support/header-fields.ts'
 import { compileRegex } from '../support/regex/regex.ts'
 import { describeFailure } from '../support/validation-reason.ts'

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
+import { Type } from '../model/schema-builder.ts'
 import { compileExpression, expressionNeedsBody } from '../support/expression/expression.ts'
 import { setField } from '../support/header-fields.ts'
 import { textsNeedBody } from '../support/variables/template.ts'

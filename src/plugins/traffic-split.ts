@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { ConfigError } from '../model/errors.ts'
 import type { UpstreamHandle } from '../model/request-context.ts'
+import { Type } from '../model/schema-builder.ts'
 import { Id } from '../model/schemas/fragments.ts'
 import { checkNotYet } from '../model/schemas/not-yet.ts'
 import { checkUpstream, Upstream } from '../model/schemas/upstream.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { fieldValues } from '../support/header-fields.ts'
 import { compileRegex } from '../support/regex/regex.ts'
 import { definePlugin, type Reply } from './contract.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { setting } from './setting.ts'
 
 /** What the holder of a key of the Admin API may do: all, or only read. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import Type from 'typebox'
 import { MIN_STALL_MS } from '../model/ipc.ts'
+import { Type } from '../model/schema-builder.ts'
 import { LOG_LEVELS } from '../support/logger.ts'
 import { ADMIN_API_CATALOGUE, decodeAdminKey } from './admin-api-settings.ts'
 import { decodeCidrs } from './cidr.ts'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { CATALOGUE } from './catalogue.ts'
 import type { ListenAddress } from './listen-address.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { ADMIN_API_CATALOGUE, toAdminApiSettings } from './admin-api-settings.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { FALLBACK_CATALOGUE, toFallbackSettings } from './fallback-settings.ts'

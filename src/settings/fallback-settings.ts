@@ -1,4 +1,5 @@
-import Type from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { parseSchedule } from '../support/schedule.ts'
 import { choice, setting } from './setting.ts'
 
@@ -51,7 +52,7 @@ export const FALLBACK_CATALOGUE = {
 
 type FallbackName = keyof typeof FALLBACK_CATALOGUE
 
-type FallbackValues = { [N in FallbackName]: Type.Static<(typeof FALLBACK_CATALOGUE)[N]> }
+type FallbackValues = { [N in FallbackName]: Static<(typeof FALLBACK_CATALOGUE)[N]> }
 
 export type FallbackSettings = NonNullable<ReturnType<typeof toFallbackSettings>>
 

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { DRAIN_WAIT_MS } from './drain-presets.ts'
 import { toFallbackSettings } from './fallback-settings.ts'

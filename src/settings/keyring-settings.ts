@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { KEYRING_FORM, type NamedKey, parseKeys } from '../support/keyring.ts'
 import { setting } from './setting.ts'
 

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { CATALOGUE } from './catalogue.ts'
 import { toKeys } from './keyring-settings.ts'
 import { loadSettings, type SettingsSource } from './load-settings.ts'

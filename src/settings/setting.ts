@@ -1,6 +1,6 @@
 import type { KeywordDefinition } from 'ajv'
 import type { DataValidateFunction } from 'ajv/dist/types/index.js'
-import Type from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 
 /** What a setting accepts and how its text becomes a value. */
 export interface SettingRule<T> {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { getCACertificates } from 'node:tls'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../model/schema-builder.ts'
 import { choice, integer, setting, toInteger } from './setting.ts'
 
 const MAX_TTL_MS = 86_400_000

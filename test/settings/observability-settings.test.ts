@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import Type from 'typebox'
+import { Type } from '../../src/model/schema-builder.ts'
 import { loadSettings } from '../../src/settings/load-settings.ts'
 import {
   OBSERVABILITY_CATALOGUE,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import { Type } from '../../src/model/schema-builder.ts'
 import { createResourceValidator } from '../../src/support/validate-resource.ts'
 
 const closed = { additionalProperties: false }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import Type from 'typebox'
 import { RESOURCE_KINDS, type ResourceKind } from '../../src/model/resource-kind.ts'
+import { Type } from '../../src/model/schema-builder.ts'
 import type { PluginSchemas } from '../../src/model/schemas/plugin-schemas.ts'
 import {
   createResourceValidator,

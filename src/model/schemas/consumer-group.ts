@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { Id, METADATA, Plugins } from './fragments.ts'
 
 /** Plugins that several consumers share. */

@@ -1,4 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../schema-builder.ts'
 
 /**
  * An object with keys of any kind. Not `Type.Record`: its `patternProperties` with `.*` lets keys

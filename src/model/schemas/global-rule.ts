@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { Id, Plugins, Timestamp } from './fragments.ts'
 
 /** Plugins that run for every request, before those of its route. */

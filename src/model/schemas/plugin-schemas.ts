@@ -1,4 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { Dictionary } from './dictionary.ts'
 
 /** The configuration of a plugin inside of another one's. */

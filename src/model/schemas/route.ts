@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { ClientAddress, Host, HttpMethod, Id, METADATA, Plugins, Status } from './fragments.ts'
 import { Timeout } from './timeout.ts'
 import { checkUpstream, Upstream } from './upstream.ts'

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { Host, Id, METADATA, Plugins } from './fragments.ts'
 import { checkUpstream, Upstream } from './upstream.ts'
 

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { Dictionary } from './dictionary.ts'
 import { Host, Port } from './fragments.ts'
 

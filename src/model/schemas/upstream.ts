@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../schema-builder.ts'
 import { checkCertificate } from './certificate.ts'
 import { CertificatePem, Host, Id, METADATA, PrivateKeyPem } from './fragments.ts'
 import { checkHealthCheck, HealthCheck } from './health-check.ts'

@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import type { RequestContext } from '../../model/request-context.ts'
+import { Type } from '../../model/schema-builder.ts'
 import {
   addField,
   fieldValue,

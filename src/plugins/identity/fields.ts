@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../../model/schema-builder.ts'
 
 /** Fields that the authentication plugins have in common. */
 export const hideCredentials = Type.Boolean({

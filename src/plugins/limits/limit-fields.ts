@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../../model/schema-builder.ts'
 import type { KeyType } from './limit-key.ts'
 
 /** Attributes that all limits have. */

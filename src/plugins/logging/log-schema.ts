@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../model/schema-builder.ts'
 import { Dictionary } from '../../model/schemas/dictionary.ts'
 
 const MAX_BODY_BYTES = 524_288

@@ -1,5 +1,6 @@
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
 import { ConfigError } from '../../model/errors.ts'
+import { Type } from '../../model/schema-builder.ts'
 
 const MAX_PORT = 65_535
 const DEFAULT_PORT = 6_379

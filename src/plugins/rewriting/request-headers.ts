@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import type { RequestContext } from '../../model/request-context.ts'
+import { Type } from '../../model/schema-builder.ts'
 import { addField, removeField, setField, toFieldValue } from '../../support/header-fields.ts'
 import type { RegexMatch } from '../../support/regex/regex.ts'
 import { type CaptureTemplate, compileCaptures } from './capture-template.ts'

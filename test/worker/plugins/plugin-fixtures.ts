@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import { Type } from '../../../src/model/schema-builder.ts'
 import { definePlugin, type Plugin, type PluginInstance } from '../../../src/plugins/contract.ts'
 import { NO_METRICS } from '../../../src/plugins/no-metrics.ts'
 import { NO_QUOTA } from '../../../src/plugins/no-quota.ts'

@@ -61,7 +61,13 @@ suite('systemd', () => {
 
     await t.test('`reload` fails no request', async (step) => {
       const before = await mainPid()
-      const { sent, failures } = await underLoad(() => machine.run('systemctl', 'reload', GATEWAY))
+      const { sent, failures } = await underLoad(async () => {
+        await machine.run('systemctl', 'reload', GATEWAY)
+        await until(async () => {
+          const journal = await machine.run('journalctl', '-o', 'cat', '-u', GATEWAY)
+          return journal.includes('"msg":"gateway reloaded"')
+        })
+      })
       step.diagnostic(`${sent} requests, ${failures.length} failed`)
       assert.deepEqual(failures, [])
       assert.equal(await mainPid(), before)

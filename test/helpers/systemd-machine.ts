@@ -11,6 +11,15 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 const SCRIPT = fileURLToPath(new URL('systemd-machine.sh', import.meta.url))
 const CGROUPS = ['/sys/fs/cgroup', '/sys/fs/cgroup/systemd', '/sys/fs/cgroup/unified']
 const PATH = 'PATH=/usr/sbin:/usr/bin:/sbin:/bin'
+/** What any service may ask of a machine that runs systemd. */
+const SANDBOX = [
+  'User=nobody',
+  'PrivateDevices=yes',
+  'PrivateTmp=yes',
+  'ProtectSystem=strict',
+  'RestrictNamespaces=yes',
+  'SystemCallFilter=@system-service',
+]
 const BOOT_DEADLINE_MS = 30_000
 const run = promisify(execFile)
 
@@ -86,6 +95,15 @@ export async function startSystemdMachine(
   )
   if (!(await Promise.race([booted, ended.then(() => false)]))) {
     t.diagnostic(`systemd does not boot here: ${errors.trim()}`)
+    return undefined
+  }
+  const sandbox = SANDBOX.flatMap((property) => ['-p', property])
+  const refusal = await enter('systemd-run', '--wait', '--quiet', ...sandbox, 'true').then(
+    () => undefined,
+    (error) => error,
+  )
+  if (refusal !== undefined) {
+    t.diagnostic(`services can't be confined here: ${refusal.message}`)
     return undefined
   }
   await enter('systemd-sysusers')

@@ -7,6 +7,8 @@ import { startNode } from '../helpers/upstream-node.ts'
 const CHANGES = 50
 const WORKERS = 2
 const WITHIN_MS = 150
+/** Others may have the machine when the worst ones come. */
+const SPARED = CHANGES / 10
 
 suite('a change', () => {
   test(`is served by every worker within ${WITHIN_MS} ms`, async (t) => {
@@ -23,10 +25,10 @@ suite('a change', () => {
       delays.push(performance.now() - answeredAt)
     }
     delays.sort((a, b) => a - b)
-    const [median = 0, worst = 0] = [delays[CHANGES / 2], delays.at(-1)]
-    t.diagnostic(`median ${median.toFixed(1)} ms, worst of ${CHANGES} ${worst.toFixed(1)} ms`)
-    // The median: others may have the machine when the worst one comes.
-    assert.ok(median <= WITHIN_MS, `${median.toFixed(1)} ms`)
+    const told = [delays[CHANGES / 2], delays.at(-SPARED), delays.at(-1)]
+    const figures = told.map((ms) => ms?.toFixed(1)).join(', ')
+    t.diagnostic(`median, 90 % and worst of ${CHANGES}: ${figures} ms`)
+    assert.ok((delays.at(-SPARED) ?? 0) <= WITHIN_MS, figures)
     // Proved by digest, not only by requests.
     const { workers } = await gateway.sync()
     assert.ok(workers.every((worker: { inSync: boolean }) => worker.inSync))

@@ -6,7 +6,7 @@ import { startNode } from '../helpers/upstream-node.ts'
 
 const CONNECTIONS = 8
 /** Of 0.4 to 1 s on a quiet machine. */
-const BACK_WITHIN_MS = 3_000
+const BACK_WITHIN_MS = 1_500
 const KILLS = 3
 
 interface WorkerStatus {

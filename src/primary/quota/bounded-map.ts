@@ -8,12 +8,15 @@ const SWEEP_STEP = 5_000
 export class BoundedMap<V> {
   readonly #entries = new Map<string, V>()
   readonly #maxSize: number
+  readonly #onDrop: (key: string) => void
   #sweeping: Iterator<[string, V]> | undefined
   /** Entries that had to give way. */
   evicted = 0
 
-  constructor(maxSize: number) {
+  /** `onDrop` hears of what gave way or was over, not of what was deleted. */
+  constructor(maxSize: number, onDrop: (key: string) => void = () => {}) {
     this.#maxSize = maxSize
+    this.#onDrop = onDrop
   }
 
   get size(): number {
@@ -57,14 +60,19 @@ export class BoundedMap<V> {
         return
       }
       const [key, value] = next.value
-      if (isOver(value)) this.#entries.delete(key)
+      if (isOver(value)) this.#drop(key)
     }
   }
 
   #evict(): void {
     const oldest = this.#entries.keys().next().value
     if (oldest === undefined) return
-    this.#entries.delete(oldest)
+    this.#drop(oldest)
     this.evicted += 1
+  }
+
+  #drop(key: string): void {
+    this.#entries.delete(key)
+    this.#onDrop(key)
   }
 }

@@ -18,7 +18,8 @@ export class CircuitBoard {
   readonly #changed = new Set<string>()
 
   constructor(maxKeys: number) {
-    this.#circuits = new BoundedMap(maxKeys)
+    // Workers keep what they were told until they hear that it is forgotten.
+    this.#circuits = new BoundedMap(maxKeys, (key) => this.#changed.add(key))
   }
 
   get size(): number {

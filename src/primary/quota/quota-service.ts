@@ -145,11 +145,15 @@ export class QuotaService {
     this.#circuits.report(key, healthy, terms, now)
     this.#circuitTimer ??= setTimeout(() => {
       this.#circuitTimer = undefined
-      for (const change of this.#circuits.takeChanges()) {
-        for (const worker of this.#workers.keys()) this.#post(worker, change)
-      }
-      this.#flush()
+      this.#tellCircuits()
     }, CIRCUIT_MS)
+  }
+
+  #tellCircuits(): void {
+    for (const change of this.#circuits.takeChanges()) {
+      for (const worker of this.#workers.keys()) this.#post(worker, change)
+    }
+    this.#flush()
   }
 
   #watchRecall(account: WindowAccount): void {
@@ -184,6 +188,7 @@ export class QuotaService {
     this.#windows.sweep((account) => account.isOver(now))
     this.#buckets.sweep(now)
     this.#circuits.sweep(now)
+    this.#tellCircuits()
   }
 
   #answer(worker: number, id: number, value: number | undefined): void {

@@ -92,6 +92,26 @@ suite('circuits', () => {
     assert.equal(ledger(rig, 1).circuit('k'), undefined)
     assert.equal(rig.service.keys.circuit, 0)
   })
+
+  test('are forgotten by the workers too, when there are too many, or after long', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+    const rig = createQuotaRig()
+    const told = async (ms: number) => {
+      await settle()
+      t.mock.timers.tick(ms)
+      await settle()
+    }
+    const known = () => [0, 1].map((n) => ledger(rig, 2).circuit(`k${n}`)?.failures)
+    ledger(rig, 1).report('k0', false, TERMS)
+    await told(10)
+    assert.deepEqual(known(), [1, undefined])
+    for (let n = 1; n <= 10_000; n++) ledger(rig, 1).report(`k${n}`, false, TERMS)
+    await told(10)
+    assert.deepEqual([rig.service.evicted, known()], [1, [undefined, 1]])
+    rig.clock.now += TERMS.maxOpenMs + 3_600_000
+    await told(1_000)
+    assert.deepEqual(known(), [undefined, undefined])
+  })
 })
 
 suite('a primary that does not answer', () => {

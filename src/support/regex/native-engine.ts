@@ -30,7 +30,8 @@ export function compileBounded(pattern: string, flags: string): RegexEngine | un
 }
 
 function isLinear(pattern: BoundedPattern): boolean {
-  if (pattern.cost > MAX_COST) return false
+  // Not `>`: endless work that is repeated zero times costs NaN.
+  if (!(pattern.cost <= MAX_COST)) return false
   return pattern.loops === 0 || (pattern.loops === 1 && (pattern.isAnchored || pattern.endsInLoop))
 }
 

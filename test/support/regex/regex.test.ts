@@ -60,6 +60,7 @@ suite('regular expressions', () => {
     ['a**', /repetition/],
     ['\\K', /\\K/],
     ['(a{1000}){1000}', /repeat/],
+    ['(?:(?:a?){9999}){0}(?:b|b?){25}c', /repeat/],
     ['((((((a{10}){10}){10}){3}){2})b){2}', /repeat|large/],
     [`${'('.repeat(5000)}a${')'.repeat(5000)}`, /./],
   ]

@@ -22,11 +22,16 @@ export function resolveEnvironment<T>(value: T, environment: NodeJS.ProcessEnv):
   return (copy ?? value) as T
 }
 
+/** The variable's value, if there is one: an environment inherits `constructor` and the like. */
+export function variableOf(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  return Object.hasOwn(environment, name) ? environment[name] : undefined
+}
+
 function resolveText(text: string, environment: NodeJS.ProcessEnv): string {
   if (text.charCodeAt(0) !== DOLLAR) return text
   const [, name = '', field] = REFERENCE.exec(text) ?? []
   if (name === '') return text
-  const value = environment[name]
+  const value = variableOf(environment, name)
   if (value === undefined || value === '') {
     throw missing(`environment variable ${name} is not set`)
   }

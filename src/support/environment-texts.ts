@@ -1,4 +1,5 @@
 import { ConfigError } from '../model/errors.ts'
+import { variableOf } from './environment-references.ts'
 
 /** `${{NAME}}` or `${{NAME:=default}}`, as in APISIX's standalone files. */
 const VARIABLE = /\$\{\{\s*(\w+)(?:\s*:=(.*?))?\s*\}\}/g
@@ -13,7 +14,7 @@ export function fillInText(
   encode: (value: string) => string = (value) => value,
 ): string {
   return text.replace(VARIABLE, (_, name: string, fallback?: string) => {
-    const value = environment[name] ?? fallback?.trim()
+    const value = variableOf(environment, name) ?? fallback?.trim()
     if (value !== undefined) return encode(value)
     throw new ConfigError('GW_CONFIG_INVALID', `the environment variable ${name} is not set`)
   })
@@ -25,7 +26,9 @@ export function findUnset(
   environment: NodeJS.ProcessEnv,
 ): { name: string; offset: number } | undefined {
   for (const { 1: name = '', 2: fallback, index: offset } of text.matchAll(VARIABLE)) {
-    if (environment[name] === undefined && fallback === undefined) return { name, offset }
+    if (variableOf(environment, name) === undefined && fallback === undefined) {
+      return { name, offset }
+    }
   }
   return undefined
 }

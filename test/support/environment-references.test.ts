@@ -26,7 +26,15 @@ suite('resolveEnvironment', () => {
     assert.equal(resolveEnvironment(value, environment), value)
   })
 
-  for (const name of ['NOBODY', 'EMPTY', 'KEY/field', 'JSON/n', 'JSON/e', 'JSON/z']) {
+  for (const name of [
+    'NOBODY',
+    'constructor',
+    'EMPTY',
+    'KEY/field',
+    'JSON/n',
+    'JSON/e',
+    'JSON/z',
+  ]) {
     test(`refuses $env://${name}`, () => {
       const fail = () => resolveEnvironment({ key: `$env://${name}` }, environment)
       assert.throws(fail, { code: 'GW_CONFIG_REFERENCE' })

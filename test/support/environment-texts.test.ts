@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { fillInText, fillInValue } from '../../src/support/environment-texts.ts'
+import { fillInText, fillInValue, findUnset } from '../../src/support/environment-texts.ts'
 
 const environment = { HOST: 'node-1', PORT: '8080', ON: 'true', EMPTY: '' }
 
@@ -19,9 +19,14 @@ suite('environment variables in configuration files', () => {
     test(text, () => assert.equal(fillInText(text, environment), filled))
   }
 
-  test('a variable that is not set is an error', () => {
-    assert.throws(() => fillInText('${{NONE}}', environment), /variable NONE is not set/)
-  })
+  // An object's own members are no variables.
+  for (const name of ['NONE', 'constructor']) {
+    test(`${name}, which is not set, is an error`, () => {
+      const fill = () => fillInText(`\${{${name}}}`, environment)
+      assert.throws(fill, new RegExp(`variable ${name} is not set`))
+      assert.deepEqual(findUnset(`a \${{${name}}}`, environment), { name, offset: 2 })
+    })
+  }
 
   test('fields of a value, their names too, and what they become', () => {
     const value = {

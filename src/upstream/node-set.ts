@@ -44,6 +44,14 @@ interface Source {
   readonly isService: boolean
 }
 
+/** Where there is to be a node. */
+interface Place {
+  readonly host: string
+  readonly port: number
+  readonly priority: number
+  readonly weight: number
+}
+
 /** A node whose weight follows the number of addresses that its name has. */
 type OwnNode = { -readonly [K in keyof UpstreamNode]: UpstreamNode[K] }
 
@@ -131,14 +139,11 @@ export class NodeSet {
     const nodes: OwnNode[] = []
     const origins: number[] = []
     for (const source of sources) {
-      const { config, watch, index } = source
-      const resolved = watch === undefined ? [{ host: config.host }] : (watch.nodes ?? [])
-      for (const one of resolved) {
-        const { port, priority } = this.#placeOf(source, one)
+      const { index } = source
+      for (const { host, port, priority, weight } of this.#placesOf(source)) {
         const node =
-          this.#find(index, one.host, port, priority) ??
-          this.#create(source, one.host, port, priority)
-        node.weight = config.weight * (one.weight ?? 1)
+          this.#find(index, host, port, priority) ?? this.#create(source, host, port, priority)
+        node.weight = weight
         nodes.push(node)
         origins.push(index)
       }
@@ -161,17 +166,30 @@ export class NodeSet {
     )
   }
 
-  #placeOf(
-    { config, isService }: Source,
-    { port, priority }: ResolvedNode,
-  ): { port: number; priority: number } {
-    const configured = { port: config.port, priority: config.priority ?? 0 }
-    if (!isService) return configured
-    const isFixed = this.#config.service?.port !== undefined
-    return {
-      port: isFixed ? configured.port : (port ?? configured.port),
-      priority: priority ?? configured.priority,
+  /** Records of a service that lead to one place are one node, with all their weight. */
+  #placesOf({ config, watch, isService }: Source): Iterable<Place> {
+    const { priority = 0, weight, port } = config
+    const resolved: readonly ResolvedNode[] =
+      watch === undefined ? [{ host: config.host }] : (watch.nodes ?? [])
+    if (!isService) {
+      return resolved.map((one) => {
+        return { host: one.host, port, priority, weight: weight * (one.weight ?? 1) }
+      })
     }
+    const isFixed = this.#config.service?.port !== undefined
+    const places = new Map<string, Place>()
+    for (const one of resolved) {
+      const place = {
+        host: one.host,
+        port: isFixed ? port : (one.port ?? port),
+        priority: one.priority ?? priority,
+        weight: weight * (one.weight ?? 1),
+      }
+      const key = `${place.host} ${place.port} ${place.priority}`
+      place.weight += places.get(key)?.weight ?? 0
+      places.set(key, place)
+    }
+    return places.values()
   }
 
   #create(

@@ -159,6 +159,35 @@ suite('upstream: names', () => {
     )
   })
 
+  test('records of a service that lead to one place are one node', async (t) => {
+    const srv = { priority: 0, weight: 1, port: 9 }
+    const records = [
+      { ...srv, target: 'a.test' },
+      { ...srv, target: 'b.test', weight: 2 },
+    ]
+    const names: Record<string, DnsAnswer> = {
+      's.test': { srv: records },
+      'a.test': { a: ['127.0.0.2'] },
+      'b.test': { a: ['127.0.0.2'] },
+    }
+    const service = { name: 's.test', port: undefined, defaultPort: 80 }
+    const { upstream, send, dns, clients, seen } = await setup(t, { names, service })
+    const waits = send()
+    while (upstream.nodes.length === 0) await new Promise(setImmediate)
+    await waits.done
+    const [node] = upstream.nodes
+    assert.ok(node)
+    assert.deepEqual([upstream.nodes.length, node.weight], [1, 3])
+    const other = clients.acquire(node.client.origin)
+    dns.names.set('s.test', { srv: [...records, { ...srv, target: 'b.test', weight: 3 }] })
+    while (seen.length < 3) await new Promise(setImmediate)
+    assert.deepEqual(upstream.nodes, [node])
+    assert.equal(node.weight, 6)
+    upstream.stop()
+    assert.equal(clients.size, 1, 'what others use is released once')
+    clients.release(other)
+  })
+
   test('a request that waits ends with the connect time-out, or when its client goes', async (t) => {
     const { send } = await setup(t, {
       names: { 'slow.test': 'silence' },

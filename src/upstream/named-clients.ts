@@ -20,6 +20,7 @@ export class NamedClients {
   readonly #clients = new Map<string, NodeClient>()
   #lastAuthority: string | undefined
   #lastClient: NodeClient
+  #stopped = false
 
   constructor(
     pool: ClientPool,
@@ -46,6 +47,7 @@ export class NamedClients {
 
   /** Gives up all; requests under way finish. */
   stop(): void {
+    this.#stopped = true
     for (const client of this.#clients.values()) this.#pool.release(client)
     this.#clients.clear()
   }
@@ -53,6 +55,11 @@ export class NamedClients {
   #named(servername: string): NodeClient {
     const known = this.#clients.get(servername)
     const client = known ?? this.#pool.acquire({ ...this.#origin, servername }, this.#limits)
+    // A retry of a request that outlives its upstream: nobody else would release it.
+    if (this.#stopped) {
+      this.#pool.release(client)
+      return client
+    }
     this.#clients.delete(servername)
     this.#clients.set(servername, client)
     if (this.#clients.size > MAX_NAMES) this.#dropOldest()

@@ -9,7 +9,7 @@ export class FreshFile<T> {
   readonly #decode: (text: string) => T
   readonly #absent: T
   #value: T
-  #changedAt = 0
+  #changedAt: number | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
 
   constructor(path: string, decode: (text: string) => T, absent: T) {
@@ -30,7 +30,7 @@ export class FreshFile<T> {
       }
     } catch {
       this.#value = this.#absent
-      this.#changedAt = 0
+      this.#changedAt = undefined
     }
     this.#checkedAt = now
     return this.#value

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { TimeSlice } from '../../support/time-slice.ts'
 import type { ListenAddress } from '../acceptor.ts'
 import { type HttpListener, listenHttp } from '../http-listener.ts'
-import type { ControlAnswer } from './control-answer.ts'
+import { type ControlAnswer, refuse } from './control-answer.ts'
 import { answerControl, type ControlParts } from './control-endpoints.ts'
 
 /** How often a taken address is tried again: a predecessor may be about to leave it. */
@@ -36,7 +36,11 @@ export function startControlApi(
   async function listen(): Promise<void> {
     try {
       const opened = await listenHttp(address, undefined, (request, response) => {
-        void serve(parts, request, response)
+        serve(parts, request, response).catch((err: unknown) => {
+          log.error({ err, url: request.url }, 'control API can not answer')
+          if (!response.headersSent) response.writeHead(500)
+          response.end()
+        })
       })
       if (closed) opened.close()
       else listener = opened
@@ -69,23 +73,30 @@ async function serve(
   const answer = answerRequest(parts, request)
   const { status, items, body } = answer
   const isJson = items !== undefined || typeof body === 'object'
+  const text = textOf(answer)
   const type = answer.contentType ?? (isJson ? 'application/json' : 'text/plain')
   response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' })
   if (request.method === 'HEAD') response.end()
-  else if (items === undefined) response.end(textOf(answer))
+  else if (items === undefined) response.end(text)
   // Whoever asked may leave before the end.
   else await pipeline(Readable.from(encodeItems(items)), response).catch(() => {})
 }
 
 function answerRequest(parts: ControlParts, request: IncomingMessage): ControlAnswer {
-  const path = (request.url ?? '').replace(/\?.*$/, '')
-  const html = request.headers.accept?.includes('text/html') === true
+  const { url = '', method = 'GET', headers } = request
+  const decoded = decodeSegments(url.replace(/\?.*$/, ''))
+  if (decoded === undefined) return refuse(400, 'invalid escape in the path')
+  const [version, ...segments] = decoded
+  const html = headers.accept?.includes('text/html') === true
+  return answerControl(parts, { method, segments: version === 'v1' ? segments : [], html })
+}
+
+/** Undefined if the path can't be decoded. */
+function decodeSegments(path: string): string[] | undefined {
   try {
-    const [version, ...segments] = path.split('/').slice(1).map(decodeURIComponent)
-    const method = request.method ?? 'GET'
-    return answerControl(parts, { method, segments: version === 'v1' ? segments : [], html })
+    return path.split('/').slice(1).map(decodeURIComponent)
   } catch {
-    return { status: 400, body: { error_msg: 'invalid escape in the path' } }
+    return undefined
   }
 }
 

@@ -76,4 +76,14 @@ suite('the control API', () => {
     assert.doesNotMatch(text, /a-private-key/)
     assert.match(text, /\(redacted\)/)
   })
+
+  test('tells a fault of its own from one of whoever asks', async (t) => {
+    const broken = { id: 'r', uri: '/r', upstream: { nodes: { 'no port:x': 1 } } }
+    const api = start(t, 0, [broken])
+    await until(() => api.address !== undefined)
+    const base = `http://127.0.0.1:${api.address?.port}/v1`
+    assert.equal((await fetch(`${base}/route/r`)).status, 500)
+    assert.equal((await fetch(`${base}/route/%zz`)).status, 400)
+    assert.equal((await fetch(`${base}/route/other`)).status, 404)
+  })
 })

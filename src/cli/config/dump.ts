@@ -2,7 +2,6 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RESOURCE_KINDS, type ResourceBody, type ResourceKind } from '../../model/resource-kind.ts'
 import { resourceId, type Snapshot } from '../../model/snapshot.ts'
-import { writeFileAtomic } from '../../support/atomic-file.ts'
 import { EXIT } from '../../support/exit-codes.ts'
 import type { ConfigFlags } from './config-flags.ts'
 import { withoutTimes } from './normal-form.ts'
@@ -10,9 +9,7 @@ import { sortObject, toYaml } from './object-text.ts'
 import { openAdmin } from './open-admin.ts'
 import { Progress } from './progress.ts'
 import type { Selection } from './selection.ts'
-
-/** Secrets that plugins keep are in it, in plain text. */
-const OWNER_ONLY = 0o600
+import { OWNER_ONLY, writeOutput } from './write-output.ts'
 
 type Collections = Partial<Record<ResourceKind, ResourceBody[]>>
 type Format = 'yaml' | 'json'
@@ -28,8 +25,7 @@ export async function dumpConfig(flags: ConfigFlags): Promise<number> {
   const collections = tidy(snapshot, selection)
   const format = flags.format ?? (/\.json$/i.test(output) ? 'json' : 'yaml')
   if (split !== undefined) await writeSplit(split, collections, { format, selection, progress })
-  else if (output === '-') await writeOut(encode(collections, format))
-  else await writeFileAtomic(output, encode(collections, format), OWNER_ONLY)
+  else await writeOutput(output, encode(collections, format))
   if (collections.ssls !== undefined) {
     process.stderr.write('holdfast: the private keys of ssls are not in it: nobody is shown them\n')
   }
@@ -53,11 +49,6 @@ function encode(collections: Collections, format: Format): string {
   if (format === 'json') return `${JSON.stringify(collections, undefined, 2)}\n`
   const isEmpty = Object.keys(collections).length === 0
   return `${isEmpty ? '' : toYaml(collections)}#END\n`
-}
-
-/** Whole, before the process ends. */
-function writeOut(text: string): Promise<void> {
-  return new Promise((resolve) => process.stdout.write(text, () => resolve()))
 }
 
 interface SplitOptions {

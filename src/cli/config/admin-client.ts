@@ -53,7 +53,9 @@ interface ClientOptions {
 
 export function createAdminClient({ url: base, key, group }: ClientOptions): AdminClient {
   const urlOf = (path: string, query: Record<string, string>) => {
-    const url = new URL(`${base.pathname.replace(/\/$/, '')}/holdfast/v1${path}`, base)
+    const url = new URL(base)
+    // Not as a relative URL, which two slashes would lead to another host.
+    url.pathname = `${base.pathname.replace(/\/+$/, '')}/holdfast/v1${path}`
     url.search = String(new URLSearchParams({ gateway_group_id: group, ...query }))
     return url
   }

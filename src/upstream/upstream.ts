@@ -146,6 +146,8 @@ class NodeUpstream implements Upstream {
   #onNodes(): void {
     this.#observer?.onNodes?.(this.nodes)
     Object.assign(this.#setup, this.#balancing())
+    // With other names still to come they would begin to wait again, for as long as at first.
+    if (this.#nodeSet.pending) return
     for (const call of [...(this.#waiting ?? [])]) call.proceed()
   }
 

@@ -201,6 +201,24 @@ suite('upstream: names', () => {
     assert.equal(gone.outcomes, 0)
   })
 
+  test('the failure of one name does not prolong the wait for another', async (t) => {
+    const connectMs = 400
+    const { send, service } = await setup(t, {
+      names: { 'slow.test': 'silence' },
+      nodes: [
+        { host: 'slow.test', port: 1, weight: 1 },
+        { host: 'gone.test', port: 1, weight: 1 },
+      ],
+      timeouts: { connectMs, sendMs: 1000, readMs: 1000 },
+    })
+    const timer = t.mock.method(globalThis, 'setTimeout')
+    const { done } = send()
+    while (service.failures === 0) await new Promise(setImmediate)
+    assert.equal((await done).error?.code, 'GW_UPSTREAM_NO_NODE')
+    const waits = timer.mock.calls.filter(({ arguments: [, ms] }) => ms === connectMs)
+    assert.equal(waits.length, 1)
+  })
+
   test('requests that wait while their upstream is replaced get their answer', async (t) => {
     const port = await startEcho(t)
     const { send, upstream, seen, clients } = await setup(t, {

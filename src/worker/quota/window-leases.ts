@@ -126,9 +126,8 @@ export class WindowLeases {
       if (held.question !== undefined || held.lease === undefined) continue
       const isOver = now >= held.lease.endsAtMs
       if (!isOver && now < held.usedAtMs + IDLE_MS) continue
-      // What a fixed window had left is of no use to anyone any more.
-      if (held.left > 0 && (!isOver || held.lease.terms.sliding)) this.#giveBack(held)
-      if (isOver || now >= held.refusedUntilMs) this.#held.delete(held.key)
+      const refuses = held.left === 0 && now < held.refusedUntilMs
+      if (isOver || !refuses) this.#forget(held, now)
     }
   }
 
@@ -206,6 +205,17 @@ export class WindowLeases {
     this.#options.post({ op: 'return', key, lease: lease.lease, endsAtMs, unused: left })
   }
 
+  #forget(held: Held, now: number): void {
+    this.#held.delete(held.key)
+    const { lease, left, askedFor } = held
+    if (lease === undefined) return
+    const isOver = now >= lease.endsAtMs
+    // What a fixed window had left is of no use to anyone any more. While a window lasts, the primary
+    // takes it that some of what nobody asked for is left, and would wait for it.
+    const matters = isOver ? left > 0 && lease.terms.sliding : left > 0 || lease.granted > askedFor
+    if (matters) this.#giveBack(held)
+  }
+
   #hold(key: string): Held {
     if (this.#held.size >= MAX_LEASES) this.#dropOldest()
     const held: Held = {
@@ -227,8 +237,7 @@ export class WindowLeases {
   #dropOldest(): void {
     for (const held of this.#held.values()) {
       if (held.question !== undefined) continue
-      if (held.left > 0) this.#giveBack(held)
-      this.#held.delete(held.key)
+      this.#forget(held, this.#options.now())
       return
     }
   }

@@ -136,6 +136,20 @@ suite('windows of the quota ledger', () => {
     assert.equal(passed + admitted(late), 1_000)
   })
 
+  test('an idle worker that has used up its lease is not waited for', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const rig = createQuotaRig({ workers: 2 })
+    for (let n = 0; n < 3; n++) await take(rig, 0)
+    rig.clock.now += 1_000
+    t.mock.timers.tick(1_000)
+    let remaining: number | undefined
+    void take(rig, 1, { ...MINUTE, limit: 50 }).then((verdict) => {
+      remaining = verdict.remaining
+    })
+    for (let n = 0; n < 10; n++) await turn()
+    assert.equal(remaining, 46)
+  })
+
   test('a draining worker gives back what it has', async () => {
     const rig = createQuotaRig({ workers: 2 })
     const terms = { ...MINUTE, limit: 1_000 }

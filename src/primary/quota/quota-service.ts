@@ -36,6 +36,7 @@ export class QuotaService {
   readonly #places = new Places()
   readonly #circuits = new CircuitBoard(MAX_CIRCUITS)
   readonly #around: WindowSurroundings
+  #lastLease = 0
   /** Those that wait for leases to come back. */
   readonly #recalling = new Set<WindowAccount>()
   #recallTimer: NodeJS.Timeout | undefined
@@ -52,6 +53,7 @@ export class QuotaService {
     this.#around = {
       send: (worker, answer) => this.#post(worker, answer),
       workers: () => options.workers(),
+      nextLease: () => ++this.#lastLease,
       onRecall: (account) => this.#watchRecall(account),
     }
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)

@@ -15,6 +15,8 @@ export interface WindowSurroundings {
   send(worker: number, answer: QuotaAnswer): void
   /** Number of workers that share a window. */
   workers(): number
+  /** Number for a lease, greater than all before. */
+  nextLease(): number
   /** Leases have been called back: `checkRecall` is to be called until it says that all is over. */
   onRecall(account: WindowAccount): void
 }
@@ -59,12 +61,14 @@ export class WindowAccount {
   #asking: Asking[] = []
   #busyUntilMs = 0
   #recalledAtMs = 0
-  #leases = 0
+  /** Leases before this one are of an account of the same key that was forgotten. */
+  readonly #firstLease: number
 
   constructor(key: string, terms: WindowTerms, around: WindowSurroundings) {
     this.key = key
     this.#terms = terms
     this.#around = around
+    this.#firstLease = around.nextLease()
   }
 
   /** True when nothing of it matters any more. */
@@ -91,6 +95,7 @@ export class WindowAccount {
 
   /** A worker gave back what it had left of a lease. */
   giveBack(worker: number, lease: number, endsAtMs: number, unused: number, now: number): void {
+    if (lease < this.#firstLease) return
     if (endsAtMs === this.#endsAtMs) this.#granted -= unused
     else if (endsAtMs === this.#endsAtMs - this.#terms.windowMs) this.#last -= unused
     const holder = this.#holders.find((other) => other.worker === worker)
@@ -201,13 +206,12 @@ export class WindowAccount {
     const granted = Math.min(room, Math.max(wanted, Math.min(holder.size, share)))
     const before = this.#granted
     this.#granted += granted
-    this.#leases += 1
-    holder.lease = this.#leases
+    holder.lease = this.#around.nextLease()
     holder.held = granted > wanted ? granted : 0
     return {
       op: 'lease',
       key: this.key,
-      lease: this.#leases,
+      lease: holder.lease,
       terms,
       granted,
       before,

@@ -179,6 +179,17 @@ suite('windows of the quota ledger', () => {
     await take(rig, 0, MINUTE, 'x'.repeat(100_000))
     assert.equal(rig.service.keys.window, 10)
   })
+
+  test('a lease of a forgotten window makes no room in the one that follows', async () => {
+    const rig = createQuotaRig({ maxKeys: 1 })
+    const terms = { ...MINUTE, sliding: true }
+    for (let n = 0; n < 8; n++) await take(rig, 0, terms)
+    await take(rig, 1, terms, 'other')
+    assert.equal((await take(rig, 1, terms)).remaining, 99)
+    rig.ledgers[0]?.drain()
+    for (let n = 0; n < 4; n++) await turn()
+    assert.equal((await take(rig, 1, terms)).remaining, 98)
+  })
 })
 
 suite('sliding windows', () => {

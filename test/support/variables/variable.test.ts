@@ -174,7 +174,7 @@ suite('variables of the body', () => {
     })
   }
 
-  for (const path of ['a[?(@.x)]', 'a[1:2]', '..a..b', 'a[', 'a[*]b']) {
+  for (const path of ['a[?(@.x)]', 'a[1:2]', '..a..b', '.a\n..b', '..a', 'a...b', 'a[', 'a[*]b']) {
     test(`post_arg.${path} is refused`, () => {
       assert.throws(() => compileValue(`post_arg.${path}`), ConfigError)
     })

@@ -11,6 +11,9 @@ export interface ServiceManager {
   handedOver(pid: number): Promise<void>
 }
 
+/** Longer than `systemd-notify` waits by itself to be heard, 5 s. */
+const SEND_TIMEOUT_MS = 10_000
+
 /** Three chances within the time that the watchdog allows. */
 const PINGS_PER_WATCHDOG = 3
 
@@ -70,7 +73,8 @@ function createNotifier(env: NodeJS.ProcessEnv, log: Logger): (fields: string[])
 
   function send(fields: string[]): Promise<void> {
     return new Promise((resolve) => {
-      const options = { stdio: 'ignore', env: { NOTIFY_SOCKET, PATH } } as const
+      const env = { NOTIFY_SOCKET, PATH }
+      const options = { stdio: 'ignore', env, timeout: SEND_TIMEOUT_MS } as const
       const child = spawn('systemd-notify', fields, options)
       child.on('error', (error) => {
         complain(error.message)

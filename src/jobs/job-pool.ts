@@ -28,7 +28,7 @@ export interface JobPoolOptions {
 const IDLE_TIMEOUT_MS = 30_000
 const MIB_PER_THREAD = 256
 
-/** Creates a pool; its threads start with the first job and end when they are idle. */
+/** Creates a pool; its threads start with the first job, and end but for one when they are idle. */
 export function createJobPool({ maxThreads, maxQueue }: JobPoolOptions): JobPool {
   let pool: Piscina | undefined
   let pending = 0
@@ -36,10 +36,9 @@ export function createJobPool({ maxThreads, maxQueue }: JobPoolOptions): JobPool
   function threads(): Piscina {
     pool ??= new Piscina({
       filename: new URL(`./job-thread${extname(import.meta.filename)}`, import.meta.url).href,
-      minThreads: 0,
+      // One stays: without a minimum, piscina replaces a thread that overran only when another job comes.
+      minThreads: 1,
       maxThreads,
-      // piscina counts those that no thread has taken yet.
-      maxQueue,
       idleTimeout: IDLE_TIMEOUT_MS,
       resourceLimits: { maxOldGenerationSizeMb: MIB_PER_THREAD },
     })

@@ -53,6 +53,16 @@ suite('job pool', () => {
     assert.equal(Buffer.from(after).toString(), 'bc')
   })
 
+  test('does what waits behind a job that overruns', async (t) => {
+    const pool = createPool(t, 1)
+    const input = { text: text('abac'), changes: [change] }
+    await pool.run('replace-text', input, 10_000)
+    const overrun = pool.run('replace-text', LONG_TASK, 50).catch(codeOf)
+    const waits = pool.run('replace-text', input, 10_000)
+    assert.equal(await overrun, 'GW_JOB_TIMEOUT')
+    assert.equal(Buffer.from(await waits).toString(), 'bc')
+  })
+
   test('refuses what the queue has no room for, at once', async (t) => {
     const pool = createPool(t, 1)
     const busy = [1, 2].map(() => pool.run('replace-text', LONG_TASK, 500).catch(codeOf))

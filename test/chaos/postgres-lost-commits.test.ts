@@ -17,7 +17,11 @@ suite('PostgreSQL failover that loses commits', () => {
     // The follower of the control plane answers reads while there is no database; then it has to know.
     await until(async () => (await fetch(`${gateway.url}/lost1`)).status === 404, 15_000)
     await until(() => agreesWith(gateway, pair.standby.url))
-    assert.equal((await control.admin('GET', '/routes/lost1')).status, 404)
+    await until(async () => {
+      const { status, headers } = await control.admin('GET', '/routes/lost1')
+      if (status === 200) assert.equal(headers.get('x-config-stale'), 'true')
+      return status === 404
+    })
     // The same revision as a lost one, with other content.
     assert.equal((await put('kept')).status, 201)
     await until(async () => (await fetch(`${gateway.url}/kept`)).ok)

@@ -8,14 +8,10 @@ const VARIABLE = /\$\{\{\s*(\w+)(?:\s*:=(.*?))?\s*\}\}/g
  * Puts the values of environment variables in place of `${{NAME}}`.
  * @throws ConfigError naming the variable that is not set and has no default.
  */
-export function fillInText(
-  text: string,
-  environment: NodeJS.ProcessEnv,
-  encode: (value: string) => string = (value) => value,
-): string {
+export function fillInText(text: string, environment: NodeJS.ProcessEnv): string {
   return text.replace(VARIABLE, (_, name: string, fallback?: string) => {
     const value = variableOf(environment, name) ?? fallback?.trim()
-    if (value !== undefined) return encode(value)
+    if (value !== undefined) return value
     throw new ConfigError('GW_CONFIG_INVALID', `the environment variable ${name} is not set`)
   })
 }

@@ -1,4 +1,4 @@
-import { fillInText, findUnset } from '../../support/environment-texts.ts'
+import { fillInText, fillInValue, findUnset } from '../../support/environment-texts.ts'
 import { ConfigCollector } from './config-collector.ts'
 import type { FileConfig } from './config-object.ts'
 import { findConfigFiles, readConfigFile } from './find-config-files.ts'
@@ -50,11 +50,14 @@ async function parseFile(file: string, bytes: Buffer): Promise<ParsedText> {
     const message = `the environment variable ${unset.name} is not set`
     return { ok: false, problems: [{ ...createPositions(text)(unset.offset), message }] }
   }
-  if (!isYaml) return parseJsonDocument(environment ? fillInText(text, environment, inJson) : text)
+  if (!isYaml) return withVariables(parseJsonDocument(text), environment)
   const { parseYamlDocument } = await import('./yaml-document.ts')
   return parseYamlDocument(environment ? fillInText(text, environment) : text)
 }
 
-function inJson(value: string): string {
-  return JSON.stringify(value).slice(1, -1)
+/** As a gateway does it with this file: in the values of JSON, but in the text of YAML. */
+function withVariables(parsed: ParsedText, environment: NodeJS.ProcessEnv | undefined): ParsedText {
+  if (!parsed.ok || environment === undefined) return parsed
+  const { value, locate } = parsed.document
+  return { ok: true, document: { value: fillInValue(value, environment), locate } }
 }

@@ -8,6 +8,7 @@ import { formatProblem } from '../../../src/cli/config/config-object.ts'
 import { readConfig } from '../../../src/cli/config/read-config.ts'
 import { pathOfReason } from '../../../src/cli/config/reason-path.ts'
 import { createSelection } from '../../../src/cli/config/selection.ts'
+import { decodeConfigFile } from '../../../src/primary/sources/decode-config-file.ts'
 
 const ALL = createSelection(undefined, [])
 
@@ -187,6 +188,20 @@ suite('files of configuration', () => {
       first ? formatProblem(first) : '',
       /a\.yaml:2:\d+: error: the environment variable TEST_NODE is not set$/,
     )
+  })
+
+  test('take numbers from variables as a gateway does', async (t) => {
+    const upstream = { nodes: { '10.0.0.1:80': variable('TEST_WEIGHT:=5') } }
+    const config = { upstreams: [{ id: 'u', ...upstream }] }
+    const folder = await folderOf(t, {
+      'a.json': JSON.stringify(config),
+      'b.yaml': `routes:\n  - id: r\n    uri: /\n    priority: ${variable('TEST_WEIGHT:=5')}\n`,
+    })
+    const { objects } = await readConfig([folder])
+    const served = await decodeConfigFile(Buffer.from(JSON.stringify(config)), 'a.json')
+    assert.deepEqual(objects[0]?.body['nodes'], { '10.0.0.1:80': 5 })
+    assert.deepEqual(objects[0]?.body['nodes'], served.collections.upstreams?.[0]?.['nodes'])
+    assert.equal(objects[1]?.body['priority'], 5)
   })
 
   test('of an empty folder are a mistake', async (t) => {
